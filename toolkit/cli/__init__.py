@@ -1,0 +1,47 @@
+"""The command line: one file per command; each parses, calls the library, prints, sets the exit code.
+
+Nothing heavy is imported here or at the top of a command's file: ``toolkit --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from toolkit import __version__
+
+app = typer.Typer(
+    name="toolkit",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a bug keeps its plain traceback
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="markdown",
+)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature is Typer's
+    if wanted:
+        typer.echo(f"toolkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Choose a runtime for a segmentation model, and keep it fast.
+
+    Fetches a DeepLabV3 frozen TF1 graph, verifies it, converts it to ONNX, runs a portrait pipeline
+    on either runtime, checks that the masks agree and measures the latency.
+    """
+
+
+def main() -> None:
+    """Run the command line; the entry point of the installed script."""
+    app()

@@ -1,0 +1,191 @@
+"""What every command shares: its common options, where text goes, and errors as exit codes.
+
+Results go to stdout, everything said on the way to stderr. A command is a plain function decorated
+with `guarded`; it makes a `Console` from its common options first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec
+
+import typer
+
+from toolkit.errors import MissingDependencyError, ToolkitError
+
+log = logging.getLogger("toolkit")
+P = ParamSpec("P")
+
+
+class Exit(IntEnum):
+    """Exit codes; the full list stands in the README."""
+
+    DONE = 0
+    CHECK_FAILED = 1
+    USAGE = 2
+    COULD_NOT_RUN = 3
+    INCONCLUSIVE = 4
+    INTERRUPTED = 130
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is done on the way.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="A name that `toolkit models` lists, or a .tar.gz, .pb or .onnx path. "
+        "Default: the official network if it is in the store, else the bundled one.",
+    ),
+]
+ModelArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[MODEL]",
+        help="A name that `toolkit models` lists, or a .tar.gz, .pb or .onnx path. "
+        "Default: the official network if it is in the store, else the bundled one.",
+        show_default=False,
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        help="Threads for one photo. Default: the cores this process may use.",
+        show_default=False,
+    ),
+]
+TrustGraph = Annotated[
+    bool,
+    typer.Option("--trust-graph", help="Allow graph operations outside the allowlist."),
+]
+
+
+class Console:
+    """Where a command's words go.
+
+    Parameters
+    ----------
+    as_json : bool
+        Results are one JSON document; `result` lines are dropped.
+    quiet, verbose : bool
+        Less or more on stderr.
+    """
+
+    def __init__(self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        level = logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO
+        _log_to_stderr(level)
+
+    def say(self, line: str) -> None:
+        """Say what is going on: stderr, not with --quiet."""
+        log.info(line)
+
+    def warn(self, line: str) -> None:
+        """Warn: stderr, always."""
+        log.warning(line)
+
+    def result(self, line: str = "") -> None:
+        """Print a line of the result: stdout, not with --json."""
+        if not self.as_json:
+            typer.echo(line)
+
+    def document(self, document: object) -> None:
+        """Print the result's JSON document: stdout, only with --json."""
+        if self.as_json:
+            typer.echo(json.dumps(to_json(document), indent=2, allow_nan=False))
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Callable[[int, int | None], None]]:
+        """Show a progress bar on stderr while the block runs; none where stderr is no terminal.
+
+        Yields
+        ------
+        callable
+            Called with (done, total or None).
+        """
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda done, total: None
+            return
+        from rich.console import Console as RichConsole
+        from rich.progress import Progress
+
+        with Progress(console=RichConsole(stderr=True), transient=True) as bars:
+            bar = bars.add_task(what, total=None)
+            yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+def to_json(value: object) -> Any:  # noqa: ANN401 - JSON is what it is
+    """Turn reports into what `json.dumps` takes: dataclasses to objects, paths to text."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+    if isinstance(value, dict):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def guarded(function: Callable[P, None]) -> Callable[P, None]:
+    """Turn the error family into one line on stderr and an exit code; bugs keep their traceback."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except ToolkitError as error:
+            typer.echo(f"toolkit: {_one_line(error)}", err=True)
+            raise typer.Exit(error.exit_code) from error
+        except ImportError as error:
+            missing = missing_library(error)
+            if missing is None:
+                raise
+            typer.echo(f"toolkit: {missing}", err=True)
+            raise typer.Exit(missing.exit_code) from error
+        except KeyboardInterrupt as error:
+            typer.echo("toolkit: interrupted; nothing half-written was left", err=True)
+            raise typer.Exit(Exit.INTERRUPTED) from error
+
+    return run
+
+
+def missing_library(error: ImportError) -> MissingDependencyError | None:
+    """Name the system library an import failed for; None where the import failed otherwise.
+
+    >>> print(missing_library(ImportError("libGL.so.1: cannot open shared object file: ...")))
+    system library libGL.so.1 is missing; on Debian and Ubuntu: apt-get install libgl1 libglib2.0-0
+    """
+    library, separator, _ = str(error).partition(": cannot open shared object file")
+    if not separator:
+        return None
+    return MissingDependencyError(
+        f"system library {library} is missing",
+        "on Debian and Ubuntu: apt-get install libgl1 libglib2.0-0",
+    )
+
+
+def _one_line(error: ToolkitError) -> str:
+    return " ".join(str(error).split())
+
+
+def _log_to_stderr(level: int) -> None:
+    """Send the package's log to the stderr of now (tests and workers swap it)."""
+    log.handlers.clear()
+    log.addHandler(logging.StreamHandler(sys.stderr))
+    log.setLevel(level)
+    log.propagate = False
