@@ -42,6 +42,9 @@ def root(
     """
 
 
+# Commands, in the order of the work. Their files import nothing heavy at the top.
+
+
 def main() -> None:
     """Run the command line; the entry point of the installed script."""
     app()

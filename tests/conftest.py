@@ -1,0 +1,80 @@
+"""Fixtures for the whole suite: an empty store, a clean environment, small graphs, real photos.
+
+Small networks come from ``models/make_standin.py``; nothing here touches the network.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from models import make_standin
+from toolkit.graphs import FrozenGraph
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty store of the test's own, and no settings from the developer's environment."""
+    for name in list(os.environ):
+        if name.startswith("TOOLKIT_"):
+            monkeypatch.delenv(name)
+    folder = tmp_path / "home"
+    monkeypatch.setenv("TOOLKIT_HOME", str(folder))
+    monkeypatch.setenv("TOOLKIT_OFFLINE", "1")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real photos and networks beside the checkout."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not here: real photos and the real network are tested with it")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_graph(tmp_path_factory: pytest.TempPathFactory) -> FrozenGraph:
+    """A DeepLab-shaped graph of crop 65 and width 8 with random weights, 21 labels; on disk."""
+    return write_graph(tmp_path_factory.mktemp("tiny") / "tiny.pb", crop=65, width=8, seed=7)
+
+
+def write_graph(path: Path, **options: int) -> FrozenGraph:
+    """Write a graph of `make_standin.build_graph`'s options to `path`."""
+    pytest.importorskip("tensorflow", reason="building a graph needs the convert extra")
+    data = make_standin.serialise(make_standin.build_graph(**options))  # type: ignore[arg-type]
+    path.write_bytes(data)
+    return FrozenGraph(name=path.stem, source=path, data=data)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def toolkit() -> Command:
+    """Run the command line in this process; a bug's exception passes through."""
+    from toolkit.cli import app
+
+    def run(*arguments: str | Path) -> Outcome:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Outcome(result.exit_code, result.stdout, result.stderr)
+
+    return run

@@ -1,0 +1,80 @@
+"""Graphs: the contract, the allowlist, and what is found in a DeepLab-shaped graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import write_graph
+from toolkit.errors import GraphError
+from toolkit.graphs import FrozenGraph, inspect_graph, read_graph
+
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.mark.parametrize(("crop", "width", "classes"), [(65, 8, 21), (129, 4, 5)])
+def test_crop_and_labels_are_read_from_the_graph(
+    tmp_path: Path, crop: int, width: int, classes: int
+) -> None:
+    graph = write_graph(tmp_path / "g.pb", crop=crop, width=width, classes=classes)
+    contract = inspect_graph(graph)
+    assert contract.network.crop == (crop, crop)
+    assert len(contract.network.labels) == classes
+    assert contract.argmax == "ArgMax:0"
+    assert contract.logits == "ResizeLogits:0"
+
+
+def test_a_graph_that_writes_files_is_refused_unless_trusted(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    with tf.Graph().as_default() as loaded:
+        tf.io.write_file(str(tmp_path / "stolen"), "secret", name="SemanticPredictions")
+    path = tmp_path / "evil.pb"
+    path.write_bytes(loaded.as_graph_def().SerializeToString())
+    with pytest.raises(GraphError, match=r"evil\.pb: uses operations.*WriteFile.*--trust-graph"):
+        inspect_graph(read_graph(path))
+    with pytest.raises(GraphError, match="has no tensor ImageTensor:0"):
+        inspect_graph(read_graph(path, trusted=True))
+
+
+def test_a_forbidden_operation_inside_a_function_is_found(tiny_graph: FrozenGraph) -> None:
+    from toolkit.graphs import parse_graph
+
+    graph_def = parse_graph(tiny_graph)
+    function = graph_def.library.function.add()
+    function.signature.name = "hidden"
+    function.node_def.add(name="read", op="ReadFile")
+    poisoned = FrozenGraph("g", Path("g.pb"), graph_def.SerializeToString())
+    with pytest.raises(GraphError, match="ReadFile"):
+        inspect_graph(poisoned)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"\xff\xff not a graph", "not a serialised GraphDef"), (b"", "holds no operations")],
+)
+def test_bytes_that_are_no_graph_are_named(data: bytes, message: str) -> None:
+    with pytest.raises(GraphError, match=message):
+        inspect_graph(FrozenGraph("g", Path("some.pb"), data))
+
+
+def test_other_tensors_are_refused(tiny_graph: FrozenGraph) -> None:
+    from toolkit.graphs import parse_graph
+
+    graph_def = parse_graph(tiny_graph)
+    next(n for n in graph_def.node if n.name == "SemanticPredictions").name = "Other"
+    with pytest.raises(GraphError, match="has no tensor SemanticPredictions:0"):
+        inspect_graph(FrozenGraph("g", Path("g.pb"), graph_def.SerializeToString()))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(GraphError, match=r"nowhere\.pb: can't be read"):
+        read_graph(tmp_path / "nowhere.pb")
+
+
+def test_the_zoo_file_name_gives_way_to_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "some_model" / "frozen_inference_graph.pb"
+    path.parent.mkdir()
+    path.write_bytes(b"x")
+    assert read_graph(path).name == "some_model"
