@@ -1,0 +1,55 @@
+"""Photo → the network's input: resized so that it just fits the crop, in RGB."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def network_size(height: int, width: int, crop: tuple[int, int]) -> tuple[int, int]:
+    """Return the size at which the network sees a photo.
+
+    The photo keeps its proportions and just fits the crop; the graph pads the rest. Fractions are
+    cut off as in the tutorial, but a side never becomes 0: a 2000x3 photo would be lost otherwise.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the photo, in pixels, at least 1.
+    crop : (int, int)
+        Height and width of the network's crop.
+
+    Returns
+    -------
+    (int, int)
+        Width and height, in OpenCV's order.
+
+    Examples
+    --------
+    >>> network_size(720, 1280, crop=(513, 513))
+    (513, 288)
+    >>> network_size(3, 2000, crop=(513, 513))
+    (513, 1)
+    """
+    crop_height, crop_width = crop
+    ratio = min(crop_height / height, crop_width / width)
+    return max(int(ratio * width), 1), max(int(ratio * height), 1)
+
+
+def preprocess(photo: NDArray[np.uint8], crop: tuple[int, int]) -> NDArray[np.uint8]:
+    """Resize a photo to fit the network's crop, bilinearly, and turn it to RGB.
+
+    Parameters
+    ----------
+    photo : (H, W, 3) uint8, BGR, 0..255
+    crop : (int, int)
+        Height and width of the network's crop.
+
+    Returns
+    -------
+    (h, w, 3) uint8, RGB, 0..255
+    """
+    height, width = photo.shape[:2]
+    resized = cv2.resize(photo, network_size(height, width, crop), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
