@@ -1,0 +1,163 @@
+"""Files that are whole or not there: atomic writes, leftovers of killed runs, hashes.
+
+A file is written under a hidden name beside its final one and moved over it, so that a kill at any
+moment leaves the old file or the new one. What a killed run left behind ends in ``.partial`` and is
+swept by the next run that holds the lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import Timeout
+
+from toolkit.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+PARTIAL = r"\.[0-9a-f]{16}\.partial"
+"""How the name of an unfinished file ends; the pattern lets no model sweep another's."""
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal.
+
+    Raises
+    ------
+    StoreError
+        It can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise StoreError(f"{path}: can't be read ({reason(error)})") from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that nobody ever sees a part of it.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made if missing. A symbolic link is followed, not replaced.
+    data : bytes
+        The whole content.
+
+    Raises
+    ------
+    StoreError
+        It can't be written; an older file of that name is left as it was.
+    """
+    with translated(path):
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file():
+            raise StoreError(f"{path}: is not a regular file", "choose another name")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = partial_path(target)
+        try:
+            write_synced(partial, data)
+            partial.replace(target)
+        finally:
+            discard(partial)
+        sync_folder(target.parent)
+
+
+def publish_export(path: Path, onnx: bytes, manifest: bytes) -> None:
+    """Put an export and its manifest in place; the caller holds the model's lock.
+
+    The old manifest goes first and the new one comes last, so that a manifest never stands beside
+    a file it does not describe. An export of the same bytes is not touched.
+
+    Parameters
+    ----------
+    path : Path
+        The ONNX file; the manifest is ``<path>.json``.
+    onnx, manifest : bytes
+        Their content.
+
+    Raises
+    ------
+    StoreError
+        They can't be written.
+    """
+    beside = path.with_name(path.name + ".json")
+    with translated(path):
+        for leftover in (path, beside):
+            sweep(leftover.parent, leftover.name)
+        if not path.is_file() or path.read_bytes() != onnx:
+            beside.unlink(missing_ok=True)
+            write_atomically(path, onnx)
+        write_atomically(beside, manifest)
+
+
+def partial_path(path: Path) -> Path:
+    """Return a fresh hidden name beside a path, swept with it if a run is killed."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+
+
+def sweep(folder: Path, name: str) -> None:
+    """Remove the unfinished files and folders of one final name; the caller holds its lock."""
+    for leftover in matching(folder, re.compile(rf"\.{re.escape(name)}{PARTIAL}")):
+        log.debug("removing %s, left by a run that was killed", leftover)
+        discard(leftover)
+
+
+def matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
+    """Return the entries of a folder whose whole name matches, sorted; none without the folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if pattern.fullmatch(path.name))
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a new file and wait until it is on the disk."""
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, where the system can."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def discard(path: Path) -> None:
+    """Remove a file or a folder with all it holds, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what the system refuses in this block into a `StoreError` about a path."""
+    try:
+        yield
+    except Timeout:  # an OSError, but its own case
+        raise
+    except OSError as error:
+        raise StoreError(
+            f"{path}: can't be written ({reason(error)})",
+            "check the folder's permissions and free space",
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """Return why an error arose, without the file name that the message has already."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
