@@ -1,0 +1,76 @@
+# `make demo` and `make test` need Python 3.11 to 3.13 and nothing else; `make help` lists the rest.
+
+# The first Python that runs, is of a version the lock was made for, and can make environments.
+# Override with PYTHON=/path/to/python.
+SUITS = import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for candidate in python3.13 python3.12 python3.11 python3 python; do \
+	if $$candidate -c '$(SUITS)' >/dev/null 2>&1; then echo $$candidate; break; fi; done)
+NO_PYTHON = no Python 3.11 to 3.13 with venv found (Debian: apt-get install python3-venv); \
+	to name one: make PYTHON=/path/to/python
+CHECK_PYTHON = "$(PYTHON)" -c '$(SUITS)' >/dev/null 2>&1 || { echo "$(NO_PYTHON)" >&2; exit 1; }
+
+VENV = .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Written last: what an interrupted install leaves behind is not taken for an environment.
+LOCKED = $(VENV)/.locked
+READY = $(VENV)/.ready
+
+# Newer versions of everything: make lock LOCK_OPTIONS=--upgrade
+LOCK_OPTIONS =
+UV_VENV = .cache/uv
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-slow lint format bench lock clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
+		printf '  make %-10s %s\n' "$$name" "$$what"; done
+
+demo: $(READY) ## the whole job on one photo: fetch, verify, convert, portrait, parity, bench
+	@$(BIN)/toolkit demo
+
+test: $(READY) ## the tests and the docstrings' examples; offline
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(READY) ## the tests that take longer
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY) ## ruff, mypy and the order of the rooms
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## put the code into ruff's form
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(READY) ## time the core; JSON goes to .benchmarks/
+	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only --benchmark-autosave
+
+lock: ## resolve requirements.lock again from pyproject.toml
+	@$(CHECK_PYTHON)
+	"$(PYTHON)" -m venv --clear $(UV_VENV)
+	$(UV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(UV_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --all-extras --group dev --custom-compile-command "make lock" \
+		$(LOCK_OPTIONS) pyproject.toml -o requirements.lock
+
+clean: ## remove the environment and every cache; the store stays
+	rm -rf $(VENV) .cache .benchmarks .hypothesis .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(LOCKED): requirements.lock
+	@$(CHECK_PYTHON)
+	@echo "Installing requirements.lock into $(VENV) with $(PYTHON): some 700 MB, a few minutes, once" >&2
+	@"$(PYTHON)" -m venv --clear $(VENV)
+	@$(PIP) --require-hashes --only-binary :all: -r requirements.lock
+	@touch $@
+
+# Without isolation the build back end is the lock's own.
+$(READY): $(LOCKED) pyproject.toml
+	@$(PIP) --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
