@@ -36,7 +36,7 @@ FOLDER = Path(__file__).resolve().parent / "standin"
 class _Builder:
     """Adds layers to the current TF1 graph with weights from a seeded generator."""
 
-    def __init__(self, tf: Any, seed: int, *, hand_set: bool) -> None:  # noqa: ANN401
+    def __init__(self, tf: Any, seed: int, *, hand_set: bool) -> None:
         self.tf = tf
         self.generator = np.random.default_rng(seed)
         self.hand_set = hand_set
@@ -45,7 +45,7 @@ class _Builder:
         scale = np.sqrt(2.0 / fan_in)
         return (self.generator.standard_normal(shape) * scale).astype(np.float32)
 
-    def norm(self, x: Any, channels: int, name: str) -> Any:  # noqa: ANN401
+    def norm(self, x: Any, channels: int, name: str) -> Any:
         """Batch normalisation as the zoo freezes it; the identity on hand-set channels."""
         scale = self.generator.uniform(0.8, 1.2, channels).astype(np.float32)
         offset = self.generator.uniform(-0.1, 0.1, channels).astype(np.float32)
@@ -63,12 +63,12 @@ class _Builder:
         )
         return out
 
-    def conv(self, x: Any, kernel: NDArray[np.float32], name: str, stride: int = 1) -> Any:  # noqa: ANN401
+    def conv(self, x: Any, kernel: NDArray[np.float32], name: str, stride: int = 1) -> Any:
         return self.tf.nn.conv2d(
             x, kernel, strides=[1, stride, stride, 1], padding="SAME", name=f"{name}/Conv2D"
         )
 
-    def pointwise(self, x: Any, inputs: int, outputs: int, name: str) -> Any:  # noqa: ANN401
+    def pointwise(self, x: Any, inputs: int, outputs: int, name: str) -> Any:
         kernel = self.weights(1, 1, inputs, outputs, fan_in=inputs)
         if self.hand_set:
             kernel[..., :2, :] = 0.0
@@ -76,7 +76,7 @@ class _Builder:
             kernel[0, 0, 0, 0] = kernel[0, 0, 1, 1] = 1.0
         return self.norm(self.conv(x, kernel, name), outputs, name)
 
-    def depthwise(self, x: Any, channels: int, name: str, *, stride: int, rate: int) -> Any:  # noqa: ANN401
+    def depthwise(self, x: Any, channels: int, name: str, *, stride: int, rate: int) -> Any:
         kernel = self.weights(3, 3, channels, 1, fan_in=9)
         if self.hand_set:
             kernel[:, :, :2, 0] = 1 / 9
@@ -104,7 +104,7 @@ class _Builder:
             )
         return self.tf.nn.relu6(self.norm(x, channels, name), name=f"{name}/Relu6")
 
-    def block(self, x: Any, inputs: int, outputs: int, name: str, *, stride: int, rate: int) -> Any:  # noqa: ANN401
+    def block(self, x: Any, inputs: int, outputs: int, name: str, *, stride: int, rate: int) -> Any:
         inner = inputs * 2
         y = self.tf.nn.relu6(self.pointwise(x, inputs, inner, f"{name}/expand"))
         y = self.depthwise(y, inner, f"{name}/depthwise", stride=stride, rate=rate)
@@ -162,7 +162,7 @@ def build_graph(
     return graph_def
 
 
-def _preprocess(tf: Any, photo: Any, crop: int) -> tuple[Any, Any, Any]:  # noqa: ANN401
+def _preprocess(tf: Any, photo: Any, crop: int) -> tuple[Any, Any, Any]:
     """Resize so that the longer side is `crop`, pad with mid-grey, scale to -1..1."""
     size = tf.shape(photo)[1:3]
     ratio = tf.constant(float(crop)) / tf.cast(tf.reduce_max(size), tf.float32)
@@ -179,7 +179,7 @@ def _preprocess(tf: Any, photo: Any, crop: int) -> tuple[Any, Any, Any]:  # noqa
     return size, fitted, padded
 
 
-def _network(layers: _Builder, x: Any, width: int, classes: int) -> Any:  # noqa: ANN401
+def _network(layers: _Builder, x: Any, width: int, classes: int) -> Any:
     tf = layers.tf
     stem = layers.weights(3, 3, 3, width, fan_in=27)
     if layers.hand_set:
@@ -199,11 +199,11 @@ def _network(layers: _Builder, x: Any, width: int, classes: int) -> Any:  # noqa
     head = layers.weights(1, 1, 2 * width, classes, fan_in=2 * width)
     bias = layers.generator.uniform(-0.2, 0.2, classes).astype(np.float32)
     if layers.hand_set:
-        head *= 0.01
-        bias[:] = -4.0
-        bias[0], bias[PERSON] = 0.0, -0.35
-        head[0, 0, 0, PERSON] = 1.0
-        head[0, 0, 1, PERSON] = -0.5
+        head *= 0.1
+        bias[:] = -40.0
+        bias[0], bias[PERSON] = 0.0, -3.5
+        head[0, 0, 0, PERSON] = 10.0
+        head[0, 0, 1, PERSON] = -5.0
     return tf.nn.bias_add(layers.conv(x, head, "logits"), bias, name="logits/BiasAdd")
 
 

@@ -8,10 +8,14 @@ serving an exported one must not.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
+import sys
+import tempfile
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,7 +102,7 @@ class GraphContract:
     operations: dict[str, int]
 
 
-def import_tensorflow() -> Any:  # noqa: ANN401 - TensorFlow ships no types
+def import_tensorflow() -> Any:
     """Import TensorFlow without its start-up chatter.
 
     Raises
@@ -109,13 +113,38 @@ def import_tensorflow() -> Any:  # noqa: ANN401 - TensorFlow ships no types
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     try:
-        import tensorflow as tf
+        with _stderr_held():
+            import tensorflow as tf
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"reading or running a frozen graph needs TensorFlow ({error})",
             "install the extra: pip install 'toolkit[convert]'",
         ) from error
     return tf
+
+
+@contextlib.contextmanager
+def _stderr_held() -> Iterator[None]:
+    """Keep what native code writes to stderr; let it go only if the block fails.
+
+    TensorFlow's C++ writes lines about GPUs before its own log level is read.
+    """
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(real, held.read())
+            raise
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
 
 
 def parse_graph(graph: FrozenGraph) -> GraphDef:
@@ -209,7 +238,7 @@ def inspect_graph(graph: FrozenGraph) -> GraphContract:
     )
 
 
-def _check_tensor(loaded: Any, spec: TensorSpec, source: Path) -> str:  # noqa: ANN401
+def _check_tensor(loaded: Any, spec: TensorSpec, source: Path) -> str:
     try:
         tensor = loaded.get_tensor_by_name(spec.name)
     except KeyError as error:
@@ -227,7 +256,7 @@ def _check_tensor(loaded: Any, spec: TensorSpec, source: Path) -> str:  # noqa: 
     return dtype
 
 
-def _find_argmax(loaded: Any, source: Path) -> Any:  # noqa: ANN401
+def _find_argmax(loaded: Any, source: Path) -> Any:
     """Walk back from the label map to the ArgMax nearest to it."""
     start = loaded.get_tensor_by_name(OUTPUT.name).op
     seen = {start.name}
@@ -243,7 +272,7 @@ def _find_argmax(loaded: Any, source: Path) -> Any:  # noqa: ANN401
     raise GraphError(source, f"no ArgMax leads to {OUTPUT.name}")
 
 
-def _logits_shape(tf: Any, loaded: Any, logits: Any) -> list[int]:  # noqa: ANN401
+def _logits_shape(tf: Any, loaded: Any, logits: Any) -> list[int]:
     """Return the logits' shape: from the graph where it is static, else by running one pixel."""
     if logits.shape.is_fully_defined():
         return list(logits.shape.as_list())

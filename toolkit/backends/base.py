@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,8 @@ class BackendSpec:
         Which file it loads.
     extra : str or None
         The extra that installs it; None where the base install has it.
+    packages : tuple of str
+        The modules that must be importable for it.
     load : callable
         Imports the runtime and returns its factory; raises `MissingDependencyError`.
     """
@@ -102,4 +105,10 @@ class BackendSpec:
     name: str
     artefact: Artefact
     extra: str | None
+    packages: tuple[str, ...]
     load: Callable[[], BackendFactory]
+
+    @property
+    def installed(self) -> bool:
+        """Whether its runtime can be found, without importing it."""
+        return all(importlib.util.find_spec(package) for package in self.packages)

@@ -11,7 +11,7 @@ import functools
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
@@ -103,6 +103,23 @@ class Console:
         if not self.as_json:
             typer.echo(line)
 
+    def table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print an aligned table of the result: stdout, not with --json; never cut when piped."""
+        if self.as_json:
+            return
+        from rich.console import Console as RichConsole
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+        for name in header:
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        terminal = sys.stdout.isatty()
+        RichConsole(
+            file=sys.stdout, width=None if terminal else 1000, markup=False, highlight=False
+        ).print(table)
+
     def document(self, document: object) -> None:
         """Print the result's JSON document: stdout, only with --json."""
         if self.as_json:
@@ -128,7 +145,7 @@ class Console:
             yield lambda done, total: bars.update(bar, completed=done, total=total)
 
 
-def to_json(value: object) -> Any:  # noqa: ANN401 - JSON is what it is
+def to_json(value: object) -> Any:
     """Turn reports into what `json.dumps` takes: dataclasses to objects, paths to text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {

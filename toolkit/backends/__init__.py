@@ -1,0 +1,84 @@
+"""The registry of runtimes: by name, each imported only when it is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolkit.backends.base import Artefact, Backend, BackendFactory, BackendSpec
+from toolkit.errors import UsageError
+from toolkit.graphs import FrozenGraph
+from toolkit.host import available_cores
+
+__all__ = [
+    "BACKENDS",
+    "Artefact",
+    "Backend",
+    "BackendFactory",
+    "BackendSpec",
+    "find_backend",
+    "load_backend",
+]
+
+
+def _onnx() -> BackendFactory:
+    from toolkit.backends.onnx import OnnxBackend
+
+    return OnnxBackend
+
+
+def _tf() -> BackendFactory:
+    from toolkit.backends.tf import TfBackend
+
+    return TfBackend
+
+
+BACKENDS: dict[str, BackendSpec] = {
+    spec.name: spec
+    for spec in (
+        BackendSpec("onnx", artefact="onnx", extra=None, packages=("onnxruntime",), load=_onnx),
+        BackendSpec("tf", artefact="graph", extra="convert", packages=("tensorflow",), load=_tf),
+    )
+}
+
+
+def find_backend(name: str) -> BackendSpec:
+    """Return the registry's line for a name.
+
+    Raises
+    ------
+    UsageError
+        No such backend.
+    """
+    try:
+        return BACKENDS[name]
+    except KeyError as error:
+        raise UsageError(f"no backend {name!r}", f"choose from: {', '.join(BACKENDS)}") from error
+
+
+def load_backend(name: str, artefact: FrozenGraph | Path, *, threads: int | None = None) -> Backend:
+    """Open a network on a runtime.
+
+    Parameters
+    ----------
+    name : str
+        A name in `BACKENDS`.
+    artefact : FrozenGraph or Path
+        What that backend runs: a frozen graph, or the path of an ONNX file.
+    threads : int, optional
+        Threads for one photo; by default the cores this process may use.
+
+    Returns
+    -------
+    Backend
+        A context manager.
+
+    Raises
+    ------
+    UsageError
+        No such backend.
+    MissingDependencyError
+        Its runtime is not installed.
+    BackendError, GraphError, ExportError
+        It does not take the artefact.
+    """
+    return find_backend(name).load()(artefact, threads=threads or available_cores())

@@ -1,0 +1,157 @@
+"""``toolkit verify``: a frozen graph, and its export, against TF1-compat inference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolkit.cli.console import (
+    Console,
+    Exit,
+    Json,
+    ModelArgument,
+    Quiet,
+    Threads,
+    TrustGraph,
+    Verbose,
+    guarded,
+    to_json,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from toolkit.graphs import FrozenGraph
+    from toolkit.verify import InputReport, VerifyReport
+
+
+@guarded
+def verify_command(
+    model: ModelArgument = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option("--image", "-i", metavar="PATH", help="A photo to verify on; may be repeated."),
+    ] = None,
+    onnx: Annotated[
+        Path | None,
+        typer.Option(
+            "--onnx",
+            metavar="PATH",
+            help="The ONNX export to compare. Default: the export of this graph, if there is one.",
+            show_default=False,
+        ),
+    ] = None,
+    threads: Threads = None,
+    trust_graph: TrustGraph = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run a frozen graph by TF1-compat inference and check what it promises.
+
+    Checks its two tensors, that label maps have the input's size, stay in range and come out the
+    same twice, over the demo's photo, the photos given and sizes from 1x1 to 2000x3. Where there is
+    an ONNX export the same inputs go through ONNX Runtime, and each differing pixel is judged by
+    the near-tie rule. Exit code 1 where a check failed.
+
+    Example: `toolkit verify standin --image photo.jpg`
+    """
+    from toolkit.resolve import find_export, resolve_model
+    from toolkit.verify import verify_model
+
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    found = resolve_model(model, trusted=trust_graph)
+    console.say(f"model {found.name}: {found.about}")
+    graph = found.graph()
+    export = onnx or find_export(found, graph)
+    console.say(f"export {export}" if export else "no export of this graph yet: TF1 only")
+    with console.progress("verifying") as progress:
+        report = verify_model(
+            graph,
+            images=verification_images(graph, image or [], console),
+            export=export,
+            threads=threads,
+            progress=progress,
+        )
+    _print(report, console)
+    if not report.passed:
+        raise typer.Exit(Exit.CHECK_FAILED)
+
+
+def verification_images(graph: FrozenGraph, photos: list[Path], console: Console) -> dict[str, NDArray[np.uint8]]:
+    """Read the demo's photo and the photos given, each as the portrait pipeline would feed it."""
+    from toolkit.errors import MissingDependencyError
+    from toolkit.graphs import inspect_graph
+    from toolkit.media import demo_photo, read_photo
+    from toolkit.portrait import preprocess
+
+    crop = inspect_graph(graph).network.crop
+    images = {str(path): preprocess(read_photo(path).bgr, crop) for path in photos}
+    try:
+        images["demo photo"] = preprocess(demo_photo(), crop)
+    except MissingDependencyError as error:
+        console.say(f"without the demo's photo: {error.problem}")
+    return images
+
+
+def _print(report: VerifyReport, console: Console) -> None:
+    from toolkit.catalog import INPUT, OUTPUT
+    from toolkit.parity import NEAR_TIE
+
+    contract = report.contract
+    height, width = contract.network.crop
+    console.document({**to_json(report), "near_tie": NEAR_TIE, "passed": report.passed})
+    console.result(f"graph    {report.model}  sha256 {report.graph_sha256}")
+    console.result(
+        f"tensors  {INPUT.name} uint8 [1, H, W, 3] -> {OUTPUT.name} {contract.output_dtype} [1, H, W]"
+    )
+    console.result(f"network  crop {width}x{height}, {len(contract.network.labels)} labels")
+    console.result()
+    console.table(
+        ("input", "size", "labels", "TF1", "export", "logits differ by"),
+        [
+            (
+                found.name,
+                f"{found.size[1]}x{found.size[0]}",
+                ", ".join(contract.network.labels[n] for n in found.labels) or "-",
+                _contract_words(found),
+                _export_words(found),
+                "-" if found.logit_difference is None else f"{found.logit_difference:.1e}",
+            )
+            for found in report.inputs
+        ],
+    )
+    failed = sum(not found.passed for found in report.inputs)
+    console.result()
+    console.result(
+        f"FAILED on {failed} of {len(report.inputs)} inputs"
+        if failed
+        else f"passed on {len(report.inputs)} inputs"
+        + (f"; export {report.export}" if report.export else "; no export compared")
+    )
+
+
+def _contract_words(found: InputReport) -> str:
+    broken = [
+        words
+        for kept, words in (
+            (found.shape_kept, "other size"),
+            (found.in_range, "labels out of range"),
+            (found.repeatable, "differs when repeated"),
+        )
+        if not kept
+    ]
+    return "FAILED: " + ", ".join(broken) if broken else "ok"
+
+
+def _export_words(found: InputReport) -> str:
+    if found.export is None:
+        return "-"
+    if found.export.beyond:
+        return f"FAILED: {found.export.beyond} pixels differ beyond near-ties"
+    if found.export.near_ties:
+        return f"ok, {found.export.near_ties} near-ties differ"
+    return "identical"

@@ -1,0 +1,210 @@
+"""One conversion from start to end."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit import __version__
+from toolkit.catalog import INPUT, OUTPUT, Network
+from toolkit.convert.canonical import canonical_form
+from toolkit.convert.manifest import Manifest
+from toolkit.errors import BackendError, MissingDependencyError, UsageError
+from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph, parse_graph
+from toolkit.parity import NEAR_TIE
+from toolkit.store import Store, publish_export
+from toolkit.verify import VerifyReport, verify_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onnx import ModelProto
+
+OPSETS = range(11, 19)
+DEFAULT_OPSET = 18
+PROFILE = "plain"
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What a conversion gave.
+
+    Attributes
+    ----------
+    path : Path
+        Where the ONNX file was put, or would have been.
+    published : bool
+        Whether it was: only an export that passed verification is put in place.
+    manifest : Manifest
+        What stands beside it.
+    report : VerifyReport
+        What verification found.
+    """
+
+    path: Path
+    published: bool
+    manifest: Manifest
+    report: VerifyReport
+
+
+def convert_model(
+    graph: FrozenGraph,
+    *,
+    opset: int = DEFAULT_OPSET,
+    output: Path | None = None,
+    store: Store | None = None,
+    images: Mapping[str, NDArray[np.uint8]] | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Conversion:
+    """Convert a frozen graph to ONNX, verify the export against TF1 and put it in place.
+
+    Parameters
+    ----------
+    graph : FrozenGraph
+    opset : int
+        11 to 18.
+    output : Path, optional
+        Where to put it; by default ``exported/<model>.plain.opset<N>.onnx`` in the store.
+    store : Store, optional
+        By default the user's.
+    images : mapping of str to (h, w, 3) uint8 RGB, optional
+        Preprocessed photos to verify on, besides the spread of sizes.
+    progress : callable, optional
+        Called with (images verified, images in all).
+
+    Returns
+    -------
+    Conversion
+        The same graph gives the same ONNX bytes in any process.
+
+    Raises
+    ------
+    UsageError
+        The opset is out of range.
+    GraphError
+        The graph breaks the contract.
+    BackendError
+        tf2onnx or the ONNX checker refuses the graph.
+    MissingDependencyError
+        The ``convert`` extra is not installed.
+    """
+    if opset not in OPSETS:
+        raise UsageError(f"opset {opset} is out of range", f"choose {OPSETS[0]} to {OPSETS[-1]}")
+    store = store or Store.default()
+    path = output or store.export_path(graph.name, PROFILE, opset)
+    network = inspect_graph(graph).network
+    content = export_graph(graph, network, opset)
+    report = verify_model(graph, images=images, export=content, progress=progress)
+    manifest = Manifest(
+        file=path.name,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        model=graph.name,
+        source_graph_sha256=graph.sha256,
+        profile=PROFILE,
+        opset=opset,
+        input=INPUT.name,
+        output=OUTPUT.name,
+        crop=network.crop,
+        labels=network.labels,
+        tools=_tools(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        verification={
+            "passed": report.passed,
+            "near_tie": NEAR_TIE,
+            "inputs": [dataclasses.asdict(found) for found in report.inputs],
+        },
+    )
+    if report.passed:
+        publish_export(path, content, manifest.to_json())
+    return Conversion(path, report.passed, manifest, report)
+
+
+def export_graph(graph: FrozenGraph, network: Network, opset: int) -> bytes:
+    """Return the ONNX bytes of a frozen graph: tf2onnx's, canonical, checked, with metadata."""
+    import_tensorflow()
+    try:
+        import onnx
+        import tf2onnx
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"converting needs tf2onnx and onnx ({error})",
+            "install the extra: pip install 'toolkit[convert]'",
+        ) from error
+    with _quiet("tf2onnx", "tensorflow"):
+        try:
+            model, _ = tf2onnx.convert.from_graph_def(
+                parse_graph(graph),
+                input_names=[INPUT.name],
+                output_names=[OUTPUT.name],
+                opset=opset,
+            )
+        except (ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
+            # What tf2onnx raises for an operation it can't express; its message names it.
+            reason = str(error).splitlines()[0]
+            raise BackendError(f"tf2onnx does not convert {graph.source}: {reason}") from error
+    model = canonical_form(model)
+    _describe(model, graph, network, opset)
+    try:
+        model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = str(error).splitlines()[0]
+        raise BackendError(f"the export of {graph.source} is invalid: {reason}") from error
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _describe(model: ModelProto, graph: FrozenGraph, network: Network, opset: int) -> None:
+    """Name the free dimensions and write down what a reader of the file needs to know."""
+    import onnx
+
+    for value in (*model.graph.input, *model.graph.output):
+        for dim, name in zip(
+            value.type.tensor_type.shape.dim[1:3], ("height", "width"), strict=True
+        ):
+            dim.dim_param = name
+    metadata = {
+        "model": graph.name,
+        "source_graph_sha256": graph.sha256,
+        "profile": PROFILE,
+        "opset": str(opset),
+        "input": INPUT.name,
+        "output": OUTPUT.name,
+        "crop": json.dumps(network.crop),
+        "labels": json.dumps(network.labels),
+        "tools": json.dumps(_tools(), sort_keys=True),
+    }
+    onnx.helper.set_model_props(model, dict(sorted(metadata.items())))
+
+
+def _tools() -> dict[str, str]:
+    versions = {
+        name: importlib.metadata.version(name) for name in ("onnx", "tensorflow", "tf2onnx")
+    }
+    return {"toolkit": __version__, **versions}
+
+
+@contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """Keep the converter's chatter off stderr; what matters is raised."""
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,97 @@
+"""The manifest beside an export: what it was made from, with what, and what verification found."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import ExportError
+from toolkit.store import sha256_of
+
+SCHEMA = "toolkit-manifest"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is recorded of an export; its fields are the JSON document's.
+
+    Attributes
+    ----------
+    file, sha256, size : str, str, int
+        The ONNX file's name, SHA-256 and bytes.
+    model, source_graph_sha256 : str
+        The model's name and the frozen graph it was made from.
+    profile : str
+        The recipe: ``plain``.
+    opset : int
+        Of the default ONNX domain.
+    input, output : str
+        The two tensors.
+    crop : (int, int)
+        Height and width of the network's crop, pixels.
+    labels : tuple of str
+        Label names, by number.
+    tools : dict of str to str
+        Versions of what made it.
+    created : str
+        When, ISO 8601, UTC.
+    verification : dict
+        ``passed``, the rule's ``near_tie``, and per input what `toolkit verify` reports.
+    """
+
+    file: str
+    sha256: str
+    size: int
+    model: str
+    source_graph_sha256: str
+    profile: str
+    opset: int
+    input: str
+    output: str
+    crop: tuple[int, int]
+    labels: tuple[str, ...]
+    tools: dict[str, str]
+    created: str
+    verification: dict[str, Any]
+
+    def to_json(self) -> bytes:
+        """Return the JSON document."""
+        content = {field.name: getattr(self, field.name) for field in fields(self)}
+        document = {"schema": SCHEMA, "version": VERSION, **content}
+        return (json.dumps(document, indent=2) + "\n").encode()
+
+
+def manifest_path(export: Path) -> Path:
+    """Return where the manifest of an export lies: its name with ``.json`` added."""
+    return export.with_name(export.name + ".json")
+
+
+def read_manifest(export: Path) -> Manifest | None:
+    """Read the manifest beside an export, None where there is none.
+
+    Parameters
+    ----------
+    export : Path
+        The ONNX file.
+
+    Raises
+    ------
+    ExportError
+        The manifest is damaged or belongs to other bytes.
+    """
+    path = manifest_path(export)
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document.pop("schema") != SCHEMA or document.pop("version") != VERSION:
+            raise ExportError(path, "is no manifest this version reads", "convert the graph again")
+        manifest = Manifest(**document)
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ExportError(path, "is damaged", "convert the graph again") from error
+    if manifest.sha256 != sha256_of(export):
+        raise ExportError(path, f"belongs to other bytes than {export}", "convert the graph again")
+    return manifest

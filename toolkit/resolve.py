@@ -1,0 +1,235 @@
+"""What a MODEL argument means, where its export is, and a backend opened for it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from toolkit.archives import read_archive_graph
+from toolkit.backends import Backend, find_backend, load_backend
+from toolkit.catalog import ARCHIVE_SUFFIX, Catalog, load_catalog
+from toolkit.convert import convert_model
+from toolkit.convert.conversion import DEFAULT_OPSET, OPSETS, PROFILE
+from toolkit.errors import BackendError, ExportError, MissingDependencyError, ModelNotFoundError
+from toolkit.graphs import FrozenGraph, read_graph
+from toolkit.store import Store
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["bundled", "store", "archive", "graph", "onnx"]
+SUFFIXES: dict[str, Kind] = {ARCHIVE_SUFFIX: "archive", ".pb": "graph", ".onnx": "onnx"}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model found for a MODEL argument; nothing of it is loaded yet.
+
+    Attributes
+    ----------
+    name : str
+        What its exports are called after.
+    kind : {"bundled", "store", "archive", "graph", "onnx"}
+        Where it comes from.
+    path : Path
+        The frozen graph, archive or ONNX file.
+    about : str
+        One line for people.
+    labels : tuple of str or None
+        Label names where the catalogue or the store knows them.
+    trusted : bool
+        Whether the user vouched for the graph's operations.
+    """
+
+    name: str
+    kind: Kind
+    path: Path
+    about: str
+    labels: tuple[str, ...] | None = None
+    trusted: bool = False
+
+    def graph(self, store: Store | None = None) -> FrozenGraph:
+        """Read the frozen graph; of an ONNX file, the graph it was made from, if it is here.
+
+        Raises
+        ------
+        GraphError, ArchiveError
+            It can't be read.
+        ModelNotFoundError
+            The graph of this ONNX file is neither in the store nor bundled.
+        """
+        if self.kind == "archive":
+            content = read_archive_graph(self.path)
+            return FrozenGraph(self.name, self.path, content, self.labels, self.trusted)
+        if self.kind == "onnx":
+            return _graph_behind(self.path, store or Store.default())
+        return read_graph(self.path, name=self.name, labels=self.labels, trusted=self.trusted)
+
+
+def resolve_model(
+    argument: str | None = None, *, store: Store | None = None, trusted: bool = False
+) -> Model:
+    """Find the model a MODEL argument means.
+
+    Parameters
+    ----------
+    argument : str, optional
+        The bundled model's name, a name in the store, or the path of a ``.tar.gz``, ``.pb`` or
+        ``.onnx`` file. Without it the official network if it is in the store, else the bundled one.
+    store : Store, optional
+        By default the user's.
+    trusted : bool
+        Skip the operation allowlist when the graph is read.
+
+    Raises
+    ------
+    ModelNotFoundError
+        There is none of that name.
+    """
+    store = store or Store.default()
+    catalog = load_catalog()
+    if argument is None:
+        official = catalog.default.name
+        found = official in store.names()
+        name = official if found else catalog.bundled.name
+        return resolve_model(name, store=store, trusted=trusted)
+    for suffix, kind in SUFFIXES.items():
+        if argument.endswith(suffix):
+            return _from_path(Path(argument), kind, suffix, trusted=trusted)
+    return _from_name(argument, store, catalog, trusted=trusted)
+
+
+def _from_path(path: Path, kind: Kind, suffix: str, *, trusted: bool) -> Model:
+    if not path.is_file():
+        raise ModelNotFoundError(f"{path}: no such file", "toolkit models lists models by name")
+    name = path.name.removesuffix(suffix)
+    if name == "frozen_inference_graph":  # every zoo archive's; its folder tells them apart
+        name = path.resolve().parent.name
+    return Model(name, kind, path, str(path), trusted=trusted)
+
+
+def _from_name(name: str, store: Store, catalog: Catalog, *, trusted: bool) -> Model:
+    bundled = catalog.bundled
+    if name == bundled.name:
+        return Model(name, "bundled", bundled.graph, bundled.about, bundled.network.labels)
+    if name in store.names():
+        source = store.source(name)
+        spec = catalog.models.get(name)
+        about = spec.about if spec else f"fetched from {source.origin}" if source else name
+        labels = tuple(source.labels) if source else None
+        return Model(name, "store", store.graph_path(name), about, labels, trusted)
+    if name in catalog.models:
+        raise ModelNotFoundError(f"{name} is not in the store", f"toolkit fetch {name} brings it")
+    known = ", ".join([bundled.name, *store.names()])
+    raise ModelNotFoundError(
+        f"no model {name!r}", f"here are: {known}; or give a .tar.gz, .pb or .onnx path"
+    )
+
+
+def _graph_behind(export: Path, store: Store) -> FrozenGraph:
+    """Find the frozen graph an ONNX file was made from, by the hash it carries."""
+    from toolkit.backends.onnx import read_metadata
+
+    wanted = read_metadata(export).get("source_graph_sha256")
+    for name in [load_catalog().bundled.name, *store.names()]:
+        graph = resolve_model(name, store=store).graph()
+        if graph.sha256 == wanted:
+            return graph
+    raise ModelNotFoundError(
+        f"{export}: the frozen graph it was made from is neither in the store nor bundled",
+        "give the .pb or .tar.gz as MODEL",
+    )
+
+
+def find_export(
+    model: Model, graph: FrozenGraph | None = None, store: Store | None = None
+) -> Path | None:
+    """Return the ONNX export of a model that is here, None where there is none of this graph.
+
+    Parameters
+    ----------
+    model : Model
+    graph : FrozenGraph, optional
+        The model's graph, where it was read already.
+    store : Store, optional
+        By default the user's.
+    """
+    from toolkit.backends.onnx import read_metadata
+
+    if model.kind == "onnx":
+        return model.path
+    store = store or Store.default()
+    opsets = [DEFAULT_OPSET, *(number for number in reversed(OPSETS) if number != DEFAULT_OPSET)]
+    candidates = [store.export_path(model.name, PROFILE, number) for number in opsets]
+    if model.kind == "bundled":
+        candidates.append(load_catalog().bundled.onnx)
+    for path in candidates:
+        if not path.is_file():
+            continue
+        graph = graph or model.graph()
+        try:
+            if read_metadata(path).get("source_graph_sha256") == graph.sha256:
+                return path
+        except ExportError as error:
+            log.warning("%s", error)
+    return None
+
+
+def ensure_export(model: Model, store: Store | None = None) -> Path:
+    """Return the ONNX export of a model, converting its graph first where there is none.
+
+    Raises
+    ------
+    MissingDependencyError
+        There is no export, and the ``convert`` extra is not installed.
+    BackendError
+        The conversion did not pass verification.
+    """
+    store = store or Store.default()
+    found = find_export(model, store=store)
+    if found is not None:
+        return found
+    log.info("no ONNX export of %s yet: converting it first", model.name)
+    try:
+        conversion = convert_model(model.graph(store), store=store)
+    except MissingDependencyError as error:
+        missing = store.export_path(model.name, PROFILE, DEFAULT_OPSET)
+        raise MissingDependencyError(
+            f"{missing} is missing and can't be made here: {error.problem}", error.remedy
+        ) from error
+    if not conversion.published:
+        raise BackendError(
+            f"the export of {model.name} does not agree with TF1", f"toolkit convert {model.name}"
+        )
+    return conversion.path
+
+
+def open_backend(
+    model: Model, name: str = "onnx", *, threads: int | None = None, store: Store | None = None
+) -> Backend:
+    """Open a model on a runtime.
+
+    Parameters
+    ----------
+    model : Model
+    name : str
+        ``onnx`` or ``tf``. For ``onnx`` the graph is converted first where there is no export.
+    threads : int, optional
+        Threads for one photo; by default the cores this process may use.
+    store : Store, optional
+        By default the user's.
+
+    Returns
+    -------
+    Backend
+        A context manager.
+
+    Raises
+    ------
+    ToolkitError
+        Whatever stands in the way, named.
+    """
+    wants = find_backend(name).artefact
+    artefact = model.graph(store) if wants == "graph" else ensure_export(model, store)
+    return load_backend(name, artefact, threads=threads)

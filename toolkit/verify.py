@@ -1,0 +1,242 @@
+"""A frozen graph, and an export of it, against TF1-compat inference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.backends.onnx import OnnxBackend
+from toolkit.backends.tf import TfBackend
+from toolkit.errors import ExportError, MissingDependencyError
+from toolkit.graphs import FrozenGraph, GraphContract
+from toolkit.host import available_cores
+from toolkit.parity import LabelComparison, compare_label_maps
+
+SIZES = ((1, 1), (1, 513), (513, 513), (288, 513), (513, 288), (3, 2000), (2000, 3))
+"""Heights and widths the graph must take: a pixel, a line, its crop, 16:9 and its turn, slivers."""
+
+SEED = 513
+
+
+@dataclass(frozen=True)
+class InputReport:
+    """What was found on one input.
+
+    Attributes
+    ----------
+    name : str
+        The photo's name, or the size of a synthetic image.
+    size : (int, int)
+        Height and width given to the network, pixels.
+    shape_kept : bool
+        The label map has that height and width.
+    in_range : bool
+        Every label is one of the network's.
+    repeatable : bool
+        The same label map twice in a row.
+    labels : tuple of int
+        Labels found.
+    export : LabelComparison or None
+        The export's label map against TF1's; None where there is no export.
+    logit_difference : float or None
+        Largest absolute difference of the logits; None where they can't be compared.
+    """
+
+    name: str
+    size: tuple[int, int]
+    shape_kept: bool
+    in_range: bool
+    repeatable: bool
+    labels: tuple[int, ...]
+    export: LabelComparison | None
+    logit_difference: float | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the contract holds, and the near-tie rule for the export."""
+        kept = self.shape_kept and self.in_range and self.repeatable
+        return kept and (self.export is None or self.export.passed)
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What was found of a graph on every input.
+
+    Attributes
+    ----------
+    model : str
+        The model's name.
+    graph_sha256 : str
+        Of the frozen graph.
+    contract : GraphContract
+        Its tensors, crop and labels.
+    export : str or None
+        The export compared, where there was one.
+    inputs : tuple of InputReport
+        One per image.
+    """
+
+    model: str
+    graph_sha256: str
+    contract: GraphContract
+    export: str | None
+    inputs: tuple[InputReport, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every input passed."""
+        return all(found.passed for found in self.inputs)
+
+
+def synthetic_images() -> dict[str, NDArray[np.uint8]]:
+    """Make one smooth colourful image per size in `SIZES`, the same ones every time.
+
+    Returns
+    -------
+    dict of str to (h, w, 3) uint8 RGB
+        By the size as width x height.
+    """
+    import cv2
+
+    generator = np.random.default_rng(SEED)
+    images = {}
+    for height, width in SIZES:
+        coarse = generator.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+        images[f"{width}x{height}"] = np.asarray(smooth, np.uint8).reshape(height, width, 3)
+    return images
+
+
+def verify_model(
+    graph: FrozenGraph,
+    *,
+    images: Mapping[str, NDArray[np.uint8]] | None = None,
+    export: Path | bytes | None = None,
+    threads: int | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> VerifyReport:
+    """Run a graph by TF1-compat inference over images and a spread of sizes, and check it.
+
+    Parameters
+    ----------
+    graph : FrozenGraph
+    images : mapping of str to (h, w, 3) uint8 RGB, optional
+        Preprocessed photos by name; run besides `synthetic_images`.
+    export : Path or bytes, optional
+        An ONNX export of this graph; the same inputs go through ONNX Runtime.
+    threads : int, optional
+        Threads for one image; by default the cores this process may use.
+    progress : callable, optional
+        Called with (images done, images in all).
+
+    Returns
+    -------
+    VerifyReport
+
+    Raises
+    ------
+    GraphError
+        The graph breaks the contract.
+    ExportError
+        The export can't be loaded or was made from another graph.
+    MissingDependencyError
+        TensorFlow, or with an export the onnx package, is not installed.
+    """
+    threads = threads or available_cores()
+    inputs = {**(images or {}), **synthetic_images()}
+    with TfBackend(graph, threads=threads) as reference:
+        candidate = None if export is None else _Candidate(graph, export, threads)
+        found = []
+        for done, (name, image) in enumerate(inputs.items()):
+            if progress:
+                progress(done, len(inputs))
+            found.append(_check(name, image, reference, candidate))
+    return VerifyReport(
+        model=graph.name,
+        graph_sha256=graph.sha256,
+        contract=reference.contract,
+        export=None if export is None else str(export) if isinstance(export, Path) else "(new)",
+        inputs=tuple(found),
+    )
+
+
+def _check(
+    name: str, image: NDArray[np.uint8], reference: TfBackend, candidate: _Candidate | None
+) -> InputReport:
+    first = reference.refer(image)
+    labels = [int(number) for number in np.unique(first.labels)]
+    export, difference = None, None
+    if candidate is not None:
+        export = compare_label_maps(first.labels, candidate.backend.segment(image), first.margins)
+        difference = candidate.logit_difference(image, first.logits)
+    return InputReport(
+        name=name,
+        size=(image.shape[0], image.shape[1]),
+        shape_kept=first.labels.shape == image.shape[:2],
+        in_range=labels[0] >= 0 and labels[-1] < len(reference.network.labels),
+        repeatable=bool(np.array_equal(first.labels, reference.segment(image))),
+        labels=tuple(labels),
+        export=export,
+        logit_difference=difference,
+    )
+
+
+class _Candidate:
+    """An export as it is, and beside it the same file made to give its ArgMax's input too."""
+
+    def __init__(self, graph: FrozenGraph, export: Path | bytes, threads: int) -> None:
+        self.backend = OnnxBackend(export, threads=threads)
+        made_from = self.backend.metadata.get("source_graph_sha256")
+        if made_from not in (None, graph.sha256):
+            raise ExportError(
+                self.backend.path,
+                f"was made from graph {made_from[:12]}…, not from {graph.source} "
+                f"({graph.sha256[:12]}…)",
+                "toolkit convert makes a new export",
+            )
+        opened, self._logits, self._classes_last = _open_logits(export)
+        if self._logits is not None:
+            self._probe = OnnxBackend(opened, threads=threads)
+
+    def logit_difference(
+        self, image: NDArray[np.uint8], reference: NDArray[np.float32]
+    ) -> float | None:
+        """Return the largest difference to TF1's logits, None where the export keeps none."""
+        if self._logits is None:
+            return None
+        logits = self._probe.run([self._logits], image)[0][0]
+        if not self._classes_last:
+            logits = np.moveaxis(logits, 0, -1)
+        if logits.shape != reference.shape:
+            return None
+        return float(np.abs(logits - reference).max())
+
+
+def _open_logits(export: Path | bytes) -> tuple[bytes, str | None, bool]:
+    """Add the ArgMax's input to an export's outputs.
+
+    Returns
+    -------
+    (bytes, str or None, bool)
+        The changed model, the name of the logits, None where there is not one ArgMax, and whether
+        the labels are their last axis.
+    """
+    try:
+        import onnx
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"comparing an export's logits needs the onnx package ({error})",
+            "install the extra: pip install 'toolkit[convert]'",
+        ) from error
+    model = onnx.load_from_string(export if isinstance(export, bytes) else export.read_bytes())
+    argmax = [node for node in model.graph.node if node.op_type == "ArgMax"]
+    if len(argmax) != 1:
+        return b"", None, False
+    name: str = argmax[0].input[0]
+    axis = next((entry.i for entry in argmax[0].attribute if entry.name == "axis"), 0)
+    model.graph.output.append(onnx.ValueInfoProto(name=name))
+    return model.SerializeToString(), name, axis in (3, -1)
