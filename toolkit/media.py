@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from toolkit.errors import PhotoError, UsageError
+from toolkit.errors import MissingDependencyError, PhotoError, UsageError
 from toolkit.store import write_atomically
 
 MAX_PIXELS = 200_000_000
@@ -206,3 +206,27 @@ def write_photo(
     if not done:
         raise PhotoError(path, problem, "choose .png")
     write_atomically(path, encoded.tobytes())
+
+
+def demo_photo() -> NDArray[np.uint8]:
+    """Return the demo's photo: scikit-image's astronaut, which lies inside that package.
+
+    Eileen Collins, NASA; public domain.
+
+    Returns
+    -------
+    (512, 512, 3) uint8, BGR
+
+    Raises
+    ------
+    MissingDependencyError
+        The ``demo`` extra is not installed.
+    """
+    try:
+        from skimage import data
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"the demo's photo comes with scikit-image ({error})",
+            "install the extra: pip install 'toolkit[demo]', or give a photo",
+        ) from error
+    return np.ascontiguousarray(data.astronaut()[..., ::-1], dtype=np.uint8)

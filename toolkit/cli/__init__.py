@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from toolkit import __version__
+from toolkit.cli.convert import convert_command
+from toolkit.cli.verify import verify_command
 
 app = typer.Typer(
     name="toolkit",
@@ -43,6 +45,8 @@ def root(
 
 
 # Commands, in the order of the work. Their files import nothing heavy at the top.
+app.command("verify")(verify_command)
+app.command("convert")(convert_command)
 
 
 def main() -> None:

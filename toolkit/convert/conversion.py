@@ -128,7 +128,8 @@ def convert_model(
         },
     )
     if report.passed:
-        publish_export(path, content, manifest.to_json())
+        with store.lock(graph.name):
+            publish_export(path, content, manifest.to_json())
     return Conversion(path, report.passed, manifest, report)
 
 
