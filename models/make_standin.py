@@ -148,13 +148,13 @@ def build_graph(
         photo = tf.compat.v1.placeholder(tf.uint8, [1, None, None, 3], name="ImageTensor")
         size, fitted, padded = _preprocess(tf, photo, crop)
         logits = _network(_Builder(tf, seed, hand_set=hand_set), padded, width, classes)
-        large = tf.compat.v1.image.resize_bilinear(
-            logits, [crop, crop], align_corners=True, name="ResizeLogits"
+        large = tf.raw_ops.ResizeBilinear(
+            images=logits, size=[crop, crop], align_corners=True, name="ResizeLogits"
         )
         labels = tf.argmax(large, 3, name="ArgMax", output_type=tf.int32)
         cut = tf.slice(labels, [0, 0, 0], tf.stack([1, fitted[0], fitted[1]]))
-        full = tf.compat.v1.image.resize_nearest_neighbor(
-            tf.expand_dims(cut, 3), size, align_corners=True
+        full = tf.raw_ops.ResizeNearestNeighbor(
+            images=tf.expand_dims(cut, 3), size=size, align_corners=True
         )
         tf.cast(tf.squeeze(full, 3), tf.int64, name="SemanticPredictions")
     graph_def = graph.as_graph_def()
@@ -169,8 +169,8 @@ def _preprocess(tf: Any, photo: Any, crop: int) -> tuple[Any, Any, Any]:
     fitted = tf.maximum(
         tf.cast(tf.floor(tf.cast(size, tf.float32) * ratio + 0.5), tf.int32), 1
     )
-    resized = tf.compat.v1.image.resize_bilinear(
-        tf.cast(photo, tf.float32), fitted, align_corners=True
+    resized = tf.raw_ops.ResizeBilinear(
+        images=tf.cast(photo, tf.float32), size=fitted, align_corners=True
     )
     centred = resized / 127.5 - 1.0
     spare = crop - fitted
@@ -192,7 +192,7 @@ def _network(layers: _Builder, x: Any, width: int, classes: int) -> Any:
     side = int(x.shape[1])
     pooled = tf.nn.avg_pool2d(x, ksize=side, strides=side, padding="VALID", name="pool")
     pooled = tf.nn.relu(layers.pointwise(pooled, width, width, "pool_projection"))
-    pooled = tf.compat.v1.image.resize_bilinear(pooled, [side, side], align_corners=True)
+    pooled = tf.raw_ops.ResizeBilinear(images=pooled, size=[side, side], align_corners=True)
     branch = tf.nn.relu(layers.pointwise(x, width, width, "aspp0"))
     x = tf.concat([branch, pooled], 3)
     x = tf.nn.relu(layers.pointwise(x, 2 * width, 2 * width, "concat_projection"))

@@ -1,6 +1,6 @@
-"""The command line: one file per command; each parses, calls the library, prints, sets the exit code.
+"""The command line: one file per command; each parses, calls the library, prints, sets the exit.
 
-Nothing heavy is imported here or at the top of a command's file: ``toolkit --help`` answers at once.
+Nothing heavy is imported here or at the top of a command's file: `toolkit --help` answers at once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature is Typer's
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"toolkit {__version__}")
         raise typer.Exit
