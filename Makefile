@@ -65,7 +65,7 @@ clean: ## remove the environment and every cache; the store stays
 
 $(LOCKED): requirements.lock
 	@$(CHECK_PYTHON)
-	@echo "Installing requirements.lock into $(VENV) with $(PYTHON): some 700 MB, a few minutes, once" >&2
+	@echo "Installing requirements.lock into $(VENV) with $(PYTHON): 3 GB, a few minutes, once" >&2
 	@"$(PYTHON)" -m venv --clear $(VENV)
 	@$(PIP) --require-hashes --only-binary :all: -r requirements.lock
 	@touch $@

@@ -1,11 +1,11 @@
-"""Fixtures for the whole suite: an empty store, a clean environment, small graphs, real photos.
+"""Fixtures of the tests: small graphs, real photos, the command line.
 
-Small networks come from ``models/make_standin.py``; nothing here touches the network.
+The empty store and the clean environment come from ``conftest.py`` at the root. Small networks come
+from ``models/make_standin.py``; nothing here touches the network.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +17,6 @@ from models import make_standin
 from toolkit.graphs import FrozenGraph
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty store of the test's own, and no settings from the developer's environment."""
-    for name in list(os.environ):
-        if name.startswith("TOOLKIT_"):
-            monkeypatch.delenv(name)
-    folder = tmp_path / "home"
-    monkeypatch.setenv("TOOLKIT_HOME", str(folder))
-    monkeypatch.setenv("TOOLKIT_OFFLINE", "1")
-    return folder
 
 
 @pytest.fixture(scope="session")
