@@ -1,0 +1,1 @@
+"""Numbers and arrays turned into pictures for people."""

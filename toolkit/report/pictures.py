@@ -1,0 +1,215 @@
+"""Pictures of a portrait's stages, and of where two masks differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.portrait import Stages, label_shares
+from toolkit.report.canvas import Colour, LegendItem, Tile, fit, sheet
+
+TILE_WIDTH = 480
+ONLY_A: Colour = (255, 140, 0)
+ONLY_B: Colour = (0, 170, 255)
+SHARED: Colour = (165, 165, 165)
+
+
+def overlay(photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay a mask over a photo for looking: 0.6 of the photo and 0.35 of the mask's JET colours.
+
+    Parameters
+    ----------
+    photo : (H, W, 3) uint8, BGR
+    mask : (H, W) uint8
+
+    Returns
+    -------
+    (H, W, 3) uint8, BGR
+    """
+    coloured = cv2.applyColorMap(mask, cv2.COLORMAP_JET)
+    return np.asarray(cv2.addWeighted(photo, 0.6, coloured, 0.35, 0), np.uint8)
+
+
+def label_colours(count: int = 256) -> NDArray[np.uint8]:
+    """Return the PASCAL VOC colours of the labels.
+
+    Parameters
+    ----------
+    count : int
+        How many labels; up to 256 have a colour of their own.
+
+    Returns
+    -------
+    (count, 3) uint8, BGR
+
+    Examples
+    --------
+    >>> label_colours(21)[15].tolist()  # a person
+    [128, 128, 192]
+    """
+    labels = np.arange(count)
+    colours = np.zeros((count, 3), np.int64)
+    # Bit 3k + c of the label becomes bit 7 - k of channel c, counted red, green, blue.
+    for k in range(3):
+        for channel, shift in ((2, 0), (1, 1), (0, 2)):
+            colours[:, channel] |= (labels >> (3 * k + shift) & 1) << (7 - k)
+    return colours.astype(np.uint8)
+
+
+def paint_labels(labels: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+    """Paint a label map in the labels' colours.
+
+    Parameters
+    ----------
+    labels : (h, w) integer, 0 or more
+
+    Returns
+    -------
+    (h, w, 3) uint8, BGR
+    """
+    return np.asarray(label_colours(int(labels.max()) + 1)[labels], np.uint8)
+
+
+def contact_sheet(stages: Stages, labels: Sequence[str] = ()) -> NDArray[np.uint8]:
+    """Put every stage of a portrait into one picture.
+
+    Parameters
+    ----------
+    stages : Stages
+        From ``make_portrait(..., stages=True)``.
+    labels : sequence of str
+        Label names by number; numbers stand where names are missing.
+
+    Returns
+    -------
+    (H, W, 3) uint8, BGR
+    """
+    height, width = stages.photo.shape[:2]
+    at_photo = f"{width} x {height}"
+    at_network = f"{stages.labels.shape[1]} x {stages.labels.shape[0]}"
+    found = stages.network_mask.any()
+    tiles = [
+        Tile("Photo", at_photo, stages.photo),
+        Tile("Overlay", "", overlay(stages.photo, stages.mask)),
+        Tile("Label map", at_network, paint_labels(stages.labels), exact=True),
+        Tile("Mask from the network", at_network, stages.network_mask, exact=True),
+        Tile("Mask at the photo's size", at_photo, stages.mask),
+        Tile("Background", "", stages.background),
+        Tile("Blurred background", "", stages.blurred),
+        Tile("Portrait", at_photo if found else "unchanged: no subject found", stages.portrait),
+    ]
+    return sheet(
+        tiles,
+        columns=4,
+        tile_size=(TILE_WIDTH, _tile_height(TILE_WIDTH, height, width)),
+        legend=_label_legend(stages.labels, labels),
+    )
+
+
+def _label_legend(labels: NDArray[np.integer[Any]], names: Sequence[str]) -> list[LegendItem]:
+    shares = label_shares(labels)
+    colours = label_colours(max(shares) + 1)
+    items = []
+    for label, share in sorted(shares.items(), key=lambda found: -found[1]):
+        name = names[label] if label < len(names) else f"label {label}"
+        blue, green, red = colours[label].tolist()
+        items.append(LegendItem((red, green, blue), f"{name}  {share:.1%}"))
+    return items
+
+
+def difference_picture(
+    photo: NDArray[np.uint8],
+    mask_a: NDArray[np.uint8],
+    mask_b: NDArray[np.uint8],
+    *,
+    names: tuple[str, str] = ("A", "B"),
+) -> NDArray[np.uint8]:
+    """Show where two masks of a photo differ: the whole, and the worst spot enlarged.
+
+    Parameters
+    ----------
+    photo : (H, W, 3) uint8, BGR
+    mask_a, mask_b : (H, W) uint8, 0 or 255
+        At the photo's size.
+    names : (str, str)
+        What the masks are called in the legend.
+
+    Returns
+    -------
+    (H, W, 3) uint8, BGR
+    """
+    inside_a, inside_b = mask_a > 0, mask_b > 0
+    layers = [
+        (f"only {names[0]}", ONLY_A, inside_a & ~inside_b),
+        (f"only {names[1]}", ONLY_B, inside_b & ~inside_a),
+    ]
+    both = inside_a & inside_b
+    height, width = photo.shape[:2]
+    box = (2 * TILE_WIDTH, _tile_height(2 * TILE_WIDTH, height, width))
+    dimmed = _dim(photo, both)
+    whole = dimmed if height <= box[1] and width <= box[0] else fit(dimmed, *box, exact=False)
+    tiles = [Tile("Where the masks differ", f"{width} x {height}", whole, exact=True)]
+    _paint(whole, layers)
+    if (inside_a != inside_b).any():
+        rows, columns = _worst_spot(inside_a != inside_b)
+        _paint(dimmed, layers)
+        size = f"{columns.stop - columns.start} x {rows.stop - rows.start} pixels, in the frame"
+        _frame(whole, rows, columns, scale=whole.shape[0] / height)
+        tiles.append(Tile("Where they differ most", size, dimmed[rows, columns], exact=True))
+    legend = [
+        LegendItem(colour, f"{name}: {np.count_nonzero(layer):,} pixels")
+        for name, colour, layer in [*layers, ("both", SHARED, both)]
+    ]
+    return sheet(tiles, columns=len(tiles), tile_size=box, legend=legend)
+
+
+def _tile_height(tile_width: int, height: int, width: int) -> int:
+    """Return the height of a tile for photos of that shape; long and thin ones are bounded."""
+    return min(max(round(tile_width * height / width), tile_width // 3), round(tile_width * 1.25))
+
+
+def _dim(photo: NDArray[np.uint8], lit: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the photo gray and dark, lighter where `lit`."""
+    gray = cv2.cvtColor(photo, cv2.COLOR_BGR2GRAY)
+    shaded = np.where(lit, gray // 2 + 100, gray // 3).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(shaded, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def _paint(
+    picture: NDArray[np.uint8], layers: Sequence[tuple[str, Colour, NDArray[np.bool_]]]
+) -> None:
+    """Colour each layer's pixels in the picture; where it is smaller, none of them is lost."""
+    for _, (red, green, blue), layer in layers:
+        rows, columns = np.nonzero(layer)
+        rows = rows * picture.shape[0] // layer.shape[0]
+        columns = columns * picture.shape[1] // layer.shape[1]
+        picture[rows, columns] = (blue, green, red)
+
+
+def _worst_spot(differing: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the rows and columns of the square that holds the most differing pixels."""
+    height, width = differing.shape
+    side = min(max(min(height, width) // 8, 32), 96)
+    tall, wide = min(side, height), min(side, width)
+    counts = cv2.boxFilter(
+        differing.astype(np.float32),
+        -1,
+        (wide, tall),
+        normalize=False,
+        borderType=cv2.BORDER_CONSTANT,
+    )
+    y, x = np.unravel_index(int(counts.argmax()), counts.shape)
+    top = min(max(int(y) - tall // 2, 0), height - tall)
+    left = min(max(int(x) - wide // 2, 0), width - wide)
+    return slice(top, top + tall), slice(left, left + wide)
+
+
+def _frame(picture: NDArray[np.uint8], rows: slice, columns: slice, *, scale: float) -> None:
+    """Draw a rectangle around rows and columns that are counted before scaling."""
+    first = (round(columns.start * scale) - 2, round(rows.start * scale) - 2)
+    last = (round(columns.stop * scale) + 1, round(rows.stop * scale) + 1)
+    cv2.rectangle(picture, first, last, (255, 255, 255), 1)
