@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from toolkit import __version__
+from toolkit.cli.bench import bench_command
 from toolkit.cli.convert import convert_command
 from toolkit.cli.verify import verify_command
 
@@ -47,6 +48,7 @@ def root(
 # Commands, in the order of the work. Their files import nothing heavy at the top.
 app.command("verify")(verify_command)
 app.command("convert")(convert_command)
+app.command("bench")(bench_command)
 
 
 def main() -> None:

@@ -1,0 +1,194 @@
+"""Raw times into a summary; the unit of analysis is a process.
+
+Iterations within one process are not independent: they share its memory layout, its thread
+placement and the machine's mood of the moment. So each process counts once, by its median.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from toolkit.bench.schema import STAGES, BackendTimes, BenchReport, Round
+
+REFERENCE = "tf"
+"""Ratios are to this backend."""
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """A stage on a backend, over its processes' medians.
+
+    Attributes
+    ----------
+    photo : int or None
+        Place in the report's photos; None for ``load``, which happens before any.
+    backend : str
+    stage : str
+        ``load``, ``first`` or one of `STAGES`.
+    processes : int
+        How many there were.
+    median_ns, mad_ns : float
+        Median, and median absolute deviation from it (not scaled to a normal distribution).
+    min_ns, max_ns : float
+        The fastest and slowest process.
+    """
+
+    photo: int | None
+    backend: str
+    stage: str
+    processes: int
+    median_ns: float
+    mad_ns: float
+    min_ns: float
+    max_ns: float
+
+    @property
+    def relative_mad(self) -> float:
+        """MAD over median, 0 where nothing took time."""
+        return self.mad_ns / self.median_ns if self.median_ns else 0.0
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as fast as TF1 a backend is.
+
+    Attributes
+    ----------
+    photo : int
+    backend, stage : str
+    rounds : int
+        Rounds in which both ran.
+    median, min, max : float
+        Over those rounds: TF1's time over this backend's in the same round, so that what slows a
+        whole round slows both.
+    """
+
+    photo: int
+    backend: str
+    stage: str
+    rounds: int
+    median: float
+    min: float
+    max: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What follows from the raw times.
+
+    Attributes
+    ----------
+    times : tuple of StageTime
+    ratios : tuple of Ratio
+        Empty where TF1 was not measured.
+    """
+
+    times: tuple[StageTime, ...]
+    ratios: tuple[Ratio, ...]
+
+    def time(self, backend: str, stage: str, photo: int | None) -> StageTime:
+        """Return one of `times`; KeyError where it wasn't measured."""
+        for time in self.times:
+            if (time.backend, time.stage, time.photo) == (backend, stage, photo):
+                return time
+        raise KeyError((backend, stage, photo))
+
+
+def summarise(report: BenchReport) -> Summary:
+    """Condense a report.
+
+    Parameters
+    ----------
+    report : BenchReport
+
+    Returns
+    -------
+    Summary
+    """
+    times = []
+    for backend in report.backends:
+        loads = [round_.load_ns for round_ in backend.rounds]
+        times.append(_stage_time(loads, None, backend.name, "load"))
+        for photo in range(len(report.photos)):
+            for stage in ("first", *STAGES):
+                medians = [process_median(round_, photo, stage) for round_ in backend.rounds]
+                times.append(_stage_time(medians, photo, backend.name, stage))
+    return Summary(tuple(times), tuple(_ratios(report)))
+
+
+def process_median(process: Round, photo: int, stage: str) -> float:
+    """Return a process's median time of a stage in nanoseconds.
+
+    Parameters
+    ----------
+    process : Round
+    photo : int
+        Place in the report's photos.
+    stage : str
+        ``first`` or one of `STAGES`.
+    """
+    times = process.photos[photo]
+    return float(times.first_ns if stage == "first" else median(times.iterations[stage]))
+
+
+def spread(values: Sequence[float]) -> tuple[float, float]:
+    """Return the median and the median absolute deviation from it.
+
+    >>> spread([1, 2, 9])
+    (2.0, 1.0)
+    """
+    middle = float(median(values))
+    return middle, float(median(abs(value - middle) for value in values))
+
+
+def _stage_time(values: Sequence[float], photo: int | None, backend: str, stage: str) -> StageTime:
+    middle, mad = spread(values)
+    return StageTime(
+        photo=photo,
+        backend=backend,
+        stage=stage,
+        processes=len(values),
+        median_ns=middle,
+        mad_ns=mad,
+        min_ns=float(min(values)),
+        max_ns=float(max(values)),
+    )
+
+
+def _ratios(report: BenchReport) -> Iterable[Ratio]:
+    by_name = {backend.name: backend for backend in report.backends}
+    reference = by_name.pop(REFERENCE, None)
+    if reference is None:
+        return
+    for backend in by_name.values():
+        for photo in range(len(report.photos)):
+            for stage in STAGES:
+                ratios = _per_round(reference, backend, _picker(photo, stage))
+                if ratios:
+                    yield Ratio(
+                        photo=photo,
+                        backend=backend.name,
+                        stage=stage,
+                        rounds=len(ratios),
+                        median=median(ratios),
+                        min=min(ratios),
+                        max=max(ratios),
+                    )
+
+
+def _picker(photo: int, stage: str) -> Callable[[Round], float]:
+    return lambda process: process_median(process, photo, stage)
+
+
+def _per_round(
+    reference: BackendTimes, backend: BackendTimes, pick: Callable[[Round], float]
+) -> list[float]:
+    """Return TF1's time over the backend's for each round both ended well in."""
+    mine = {process.round: pick(process) for process in backend.rounds}
+    return [
+        pick(process) / mine[process.round]
+        for process in reference.rounds
+        if mine.get(process.round)
+    ]
