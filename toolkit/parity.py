@@ -16,6 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.backends.base import Backend
+from toolkit.backends.tf import TfBackend
+from toolkit.portrait import KERNEL, PERSON, blur_background, photo_mask, preprocess, subject_mask
+
 NEAR_TIE = 1e-3
 """Logits; the two best classes of a near-tie differ by less."""
 
@@ -157,4 +161,121 @@ def compare_masks(
         iou=mask_iou(reference, candidate),
         inside_band=int((differs & near_edge).sum()),
         outside_band=int((differs & ~near_edge).sum()),
+    )
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What agreement is asked for.
+
+    Attributes
+    ----------
+    min_agreement : float
+        Least share of equal labels, 0..1.
+    min_iou : float
+        Least intersection over union of the subject's mask at photo size, 0..1.
+    near_tie_rule : bool
+        Whether the rule decides: a difference beyond near-ties fails, and what near-ties alone
+        change never does. Without it the two numbers alone decide.
+    """
+
+    min_agreement: float = 0.999
+    min_iou: float = 0.999
+    near_tie_rule: bool = True
+
+
+@dataclass(frozen=True)
+class PhotoParity:
+    """How a backend agrees with TF1 on one photo, from the same preprocessed pixels.
+
+    Attributes
+    ----------
+    labels : LabelComparison
+        The label maps at the network's size.
+    mask : MaskComparison
+        The subject's masks at the photo's size.
+    network_size, photo_size : (int, int)
+        Width and height in pixels.
+    portrait_difference : int
+        Largest difference of any pixel's channel in the two portraits, 0..255.
+    """
+
+    labels: LabelComparison
+    mask: MaskComparison
+    network_size: tuple[int, int]
+    photo_size: tuple[int, int]
+    portrait_difference: int
+
+    def failures(self, limits: Thresholds) -> tuple[str, ...]:
+        """Say what falls short of the limits; empty where nothing does."""
+        if limits.near_tie_rule and self.labels.passed:
+            return ()
+        failed = []
+        if limits.near_tie_rule:
+            failed.append(f"{self.labels.beyond} pixels differ beyond near-ties")
+        if self.labels.agreement < limits.min_agreement:
+            failed.append(f"agreement {self.labels.agreement:.5f} below {limits.min_agreement}")
+        if self.mask.iou < limits.min_iou:
+            failed.append(f"subject IoU {self.mask.iou:.5f} below {limits.min_iou}")
+        return tuple(failed)
+
+
+@dataclass(frozen=True, eq=False)
+class ParityMasks:
+    """The two masks of a `PhotoParity`, for looking.
+
+    Attributes
+    ----------
+    reference, candidate : (H, W) uint8, 0 or 255
+    """
+
+    reference: NDArray[np.uint8]
+    candidate: NDArray[np.uint8]
+
+
+def check_parity(
+    photo: NDArray[np.uint8],
+    reference: TfBackend,
+    candidate: Backend,
+    *,
+    subject: int = PERSON,
+    kernel: int = KERNEL,
+) -> tuple[PhotoParity, ParityMasks]:
+    """Run one photo through TF1 and another backend and compare what comes out.
+
+    Parameters
+    ----------
+    photo : (H, W, 3) uint8, BGR
+        Preprocessed once; both see the same pixels.
+    reference : TfBackend
+    candidate : Backend
+    subject : int
+        The label whose mask is compared.
+    kernel : int
+        Side of the portrait's blur, pixels.
+
+    Returns
+    -------
+    PhotoParity
+        The figures.
+    ParityMasks
+        The masks they were taken from.
+    """
+    height, width = photo.shape[:2]
+    image = preprocess(photo, reference.network.crop)
+    found = reference.refer(image)
+    labels = candidate.segment(image)
+    masks = [
+        photo_mask(subject_mask(one, subject), height, width) for one in (found.labels, labels)
+    ]
+    portraits = [blur_background(photo, mask, kernel) for mask in masks]
+    return (
+        PhotoParity(
+            labels=compare_label_maps(found.labels, labels, found.margins),
+            mask=compare_masks(masks[0], masks[1]),
+            network_size=(image.shape[1], image.shape[0]),
+            photo_size=(width, height),
+            portrait_difference=int(cv2.absdiff(portraits[0], portraits[1]).max()),
+        ),
+        ParityMasks(masks[0], masks[1]),
     )

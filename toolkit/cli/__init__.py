@@ -12,6 +12,9 @@ import typer
 from toolkit import __version__
 from toolkit.cli.bench import bench_command
 from toolkit.cli.convert import convert_command
+from toolkit.cli.info import info_command
+from toolkit.cli.parity import parity_command
+from toolkit.cli.portrait import portrait_command
 from toolkit.cli.verify import verify_command
 
 app = typer.Typer(
@@ -48,7 +51,10 @@ def root(
 # Commands, in the order of the work. Their files import nothing heavy at the top.
 app.command("verify")(verify_command)
 app.command("convert")(convert_command)
+app.command("parity")(parity_command)
+app.command("portrait")(portrait_command)
 app.command("bench")(bench_command)
+app.command("info")(info_command)
 
 
 def main() -> None:

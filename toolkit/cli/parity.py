@@ -1,0 +1,177 @@
+"""``toolkit parity``: do both backends find the same mask?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolkit.cli.console import (
+    Console,
+    Exit,
+    Json,
+    ModelOption,
+    Quiet,
+    Threads,
+    TrustGraph,
+    Verbose,
+    guarded,
+    to_json,
+)
+
+if TYPE_CHECKING:
+    from toolkit.parity import PhotoParity, Thresholds
+
+
+@guarded
+def parity_command(
+    image: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos to compare on.")],
+    model: ModelOption = None,
+    subject: Annotated[
+        str,
+        typer.Option(
+            "--subject", metavar="NAME|ID", help="The label whose mask is compared at photo size."
+        ),
+    ] = "person",
+    min_iou: Annotated[
+        float | None,
+        typer.Option(
+            "--min-iou",
+            min=0.0,
+            max=1.0,
+            help="Least IoU of the subject's mask at photo size. Giving it, or --min-agreement, "
+            "lets the numbers decide instead of the near-tie rule: for exports that trade "
+            "accuracy for speed.  [default: 0.999]",
+            show_default=False,
+        ),
+    ] = None,
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(
+            "--min-agreement",
+            min=0.0,
+            max=1.0,
+            help="Least share of pixels with the same label.  [default: 0.999]",
+            show_default=False,
+        ),
+    ] = None,
+    diff: Annotated[
+        Path | None,
+        typer.Option(
+            "--diff", metavar="DIR", help="Write a picture per photo of where they differ."
+        ),
+    ] = None,
+    threads: Threads = None,
+    trust_graph: TrustGraph = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run photos through TF1 and ONNX Runtime and check that the masks agree.
+
+    Both see the same preprocessed pixels. Pixels where TF1's two best classes are nearly tied may
+    differ and are counted; any other difference gives exit code 1.
+
+    Example: `toolkit parity photo.jpg --diff differences/`
+    """
+    from toolkit.backends.tf import TfBackend
+    from toolkit.cli.portrait import subject_label
+    from toolkit.errors import InputFileError
+    from toolkit.host import available_cores
+    from toolkit.media import read_photo, write_photo
+    from toolkit.parity import NEAR_TIE, Thresholds, check_parity
+    from toolkit.report.pictures import difference_picture
+    from toolkit.resolve import open_backend, resolve_model
+
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    limits = Thresholds(
+        min_agreement=0.999 if min_agreement is None else min_agreement,
+        min_iou=0.999 if min_iou is None else min_iou,
+        near_tie_rule=min_iou is None and min_agreement is None,
+    )
+    found = resolve_model(model, trusted=trust_graph)
+    console.say(f"model {found.name}: {found.about}")
+    compared: dict[Path, PhotoParity] = {}
+    bad: dict[Path, InputFileError] = {}
+    threads = threads or available_cores()
+    if diff:
+        diff.mkdir(parents=True, exist_ok=True)
+    with (
+        TfBackend(found.graph(), threads=threads) as reference,
+        open_backend(found, "onnx", threads=threads) as candidate,
+        console.progress("comparing") as progress,
+    ):
+        label = subject_label(reference.network, subject)
+        for done, path in enumerate(image):
+            progress(done, len(image))
+            try:
+                photo = read_photo(path).bgr
+            except InputFileError as error:
+                console.warn(f"toolkit: {error}")
+                bad[path] = error
+                continue
+            compared[path], masks = check_parity(photo, reference, candidate, subject=label)
+            if diff:
+                picture = difference_picture(
+                    photo, masks.reference, masks.candidate, names=("TF1", candidate.name)
+                )
+                write_photo(diff / f"{path.stem}.diff.png", picture)
+    _print(compared, limits, console)
+    console.document(
+        {
+            "schema": 1,
+            "model": found.name,
+            "near_tie": NEAR_TIE,
+            "limits": limits,
+            "passed": not bad and not any(one.failures(limits) for one in compared.values()),
+            "photos": [
+                {"photo": path, **to_json(one), "failures": one.failures(limits), "error": None}
+                for path, one in compared.items()
+            ]
+            + [{"photo": path, "error": str(error)} for path, error in bad.items()],
+        }
+    )
+    if bad:
+        raise typer.Exit(Exit.COULD_NOT_RUN)
+    if any(one.failures(limits) for one in compared.values()):
+        raise typer.Exit(Exit.CHECK_FAILED)
+
+
+def _print(compared: dict[Path, PhotoParity], limits: Thresholds, console: Console) -> None:
+    console.table(
+        (
+            "photo",
+            "network input",
+            "agreement",
+            "differing",
+            "near-ties",
+            "lowest class IoU",
+            "subject IoU",
+            "in band / outside",
+            "portraits differ by",
+            "",
+        ),
+        [
+            (
+                path.name,
+                f"{one.network_size[0]}x{one.network_size[1]}",
+                f"{one.labels.agreement:.6f}",
+                str(one.labels.differing),
+                str(one.labels.near_ties),
+                f"{min(one.labels.class_iou.values()):.5f}",
+                f"{one.mask.iou:.5f}",
+                f"{one.mask.inside_band} / {one.mask.outside_band} px",
+                str(one.portrait_difference),
+                "FAILED: " + ", ".join(failed) if (failed := one.failures(limits)) else "ok",
+            )
+            for path, one in compared.items()
+        ],
+    )
+    failed = sum(bool(one.failures(limits)) for one in compared.values())
+    console.result()
+    console.result(
+        f"FAILED on {failed} of {len(compared)} photos"
+        if failed
+        else f"passed on {len(compared)} photos"
+    )
