@@ -1,0 +1,245 @@
+"""The built wheel, in clean environments outside the source tree, with what its metadata declares.
+
+No index is asked: each declared distribution is linked in from the environment that runs the tests,
+found by walking the requirements as an installer does. What isn't declared isn't there.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from PIL import Image
+
+from tests.conftest import ROOT
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A clean environment with the wheel in it, and a home of its own."""
+
+    root: Path
+
+    @property
+    def work(self) -> Path:
+        """The folder that commands run in; nothing of the source tree is near it."""
+        return self.root / "work"
+
+    @property
+    def home(self) -> Path:
+        """The user's home folder, with the data folder in it."""
+        return self.root / "home"
+
+    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run a program of the environment, offline, with next to no variables set."""
+        program, *rest = arguments
+        return subprocess.run(
+            [self.root / "env" / "bin" / program, *rest],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=self.work,
+            env={
+                "HOME": str(self.home),
+                "XDG_DATA_HOME": str(self.home / "share"),
+                "PATH": "/usr/bin:/bin",
+                "LANG": "C.UTF-8",
+                "TOOLKIT_OFFLINE": "1",
+            },
+        )
+
+    def toolkit(self, *arguments: str | Path) -> str:
+        """Run the installed command; return its stdout, fail with its stderr."""
+        run = self.run("toolkit", *arguments)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built by the back end of this environment."""
+    folder = tmp_path_factory.mktemp("wheel")
+    python_module("build", "--wheel", "--no-isolation", "--outdir", folder, ROOT)
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def serving(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """The base install: what serving an exported ONNX file needs."""
+    return installation(wheel, tmp_path_factory.mktemp("serving"), extras=())
+
+
+@pytest.fixture(scope="module")
+def complete(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """The install with every extra that the demo needs."""
+    return installation(wheel, tmp_path_factory.mktemp("complete"), extras=("convert", "demo"))
+
+
+def installation(wheel: Path, root: Path, *, extras: tuple[str, ...]) -> Installation:
+    """Make an environment of the wheel and, by links, of what it declares."""
+    for name in ("work", "home"):
+        (root / name).mkdir()
+    venv.create(root / "env", symlinks=True)
+    packages = next((root / "env" / "lib").glob("python*/site-packages"))
+    (described,) = metadata.distributions(path=[str(unpacked_metadata(wheel, root))])
+    for distribution in closure(described, extras):
+        link(distribution, packages)
+    python = root / "env" / "bin" / "python"
+    options = ("--isolated", "--python", python, "install", "--quiet", "--no-deps", "--no-index")
+    python_module("pip", *options, wheel)
+    return Installation(root)
+
+
+def python_module(*arguments: str | Path) -> None:
+    """Run a module of the environment that runs the tests."""
+    run = subprocess.run(
+        [sys.executable, "-m", *arguments], check=False, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def unpacked_metadata(wheel: Path, root: Path) -> Path:
+    """Unpack the wheel's metadata, which says what it needs."""
+    with zipfile.ZipFile(wheel) as archive:
+        wanted = [name for name in archive.namelist() if ".dist-info/" in name]
+        archive.extractall(root / "metadata", wanted)
+    return root / "metadata"
+
+
+def closure(
+    root: metadata.Distribution, extras: tuple[str, ...]
+) -> Iterable[metadata.Distribution]:
+    """Walk the requirements, transitively, as an installer resolves them here."""
+    seen: set[tuple[str, str]] = set()
+    waiting = [(root, extra) for extra in ("", *extras)]
+    found: dict[str, metadata.Distribution] = {}
+    while waiting:
+        distribution, extra = waiting.pop()
+        for requirement in map(Requirement, distribution.requires or ()):
+            if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+                continue
+            name = canonicalize_name(requirement.name)
+            found.setdefault(name, metadata.distribution(name))
+            assert requirement.specifier.contains(found[name].version, prereleases=True), (
+                requirement
+            )
+            for wanted in ("", *requirement.extras):
+                if (name, wanted) not in seen:
+                    seen.add((name, wanted))
+                    waiting.append((found[name], wanted))
+    return found.values()
+
+
+def link(distribution: metadata.Distribution, packages: Path) -> None:
+    """Link a distribution's files and folders into an environment."""
+    files = distribution.files
+    assert files, distribution.name
+    tops = {file.parts[0] for file in files if file.parts[0] not in ("..", "__pycache__")}
+    for top in tops:
+        target = packages / top
+        if not target.exists():
+            target.symlink_to(Path(str(distribution.locate_file(top))))
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small photo of nothing much."""
+    path = tmp_path_factory.mktemp("photo") / "photo.png"
+    ramp = np.linspace(0, 255, 96 * 64 * 3).reshape(64, 96, 3)
+    Image.fromarray(ramp.astype(np.uint8)).save(path)
+    return path
+
+
+def test_the_wheel_holds_the_networks_the_licence_and_the_types_and_no_tests(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    for wanted in (
+        "toolkit/py.typed",
+        "toolkit/_models/catalog.toml",
+        "toolkit/_models/standin/frozen_inference_graph.pb",
+        "toolkit/_models/standin/standin.plain.opset18.onnx",
+        "toolkit/_models/standin/standin.plain.opset18.onnx.json",
+        "toolkit/_models/standin/README.md",
+    ):
+        assert wanted in names
+    for wanted in ("LICENSE", "NOTICE"):
+        assert [name for name in names if name.endswith(f".dist-info/licenses/{wanted}")]
+    assert {name.split("/")[0].partition("-")[0] for name in names} == {"toolkit"}
+    assert not [name for name in names if "test" in name or name.endswith(".pyc")]
+
+
+def test_the_bundled_network_is_small(wheel: Path) -> None:
+    for entry in zipfile.ZipFile(wheel).infolist():
+        assert entry.file_size <= 3_000_000, entry.filename
+
+
+def test_the_base_install_has_no_tensorflow_and_no_scikit_image(serving: Installation) -> None:
+    for package in ("tensorflow", "tf2onnx", "onnx", "skimage", "pytest"):
+        run = serving.run("python", "-c", f"import {package}")
+        assert f"No module named '{package}'" in run.stderr
+
+
+def test_the_command_is_the_installed_one(serving: Installation) -> None:
+    run = serving.run("python", "-c", "import toolkit; print(toolkit.__file__)")
+    assert Path(run.stdout.strip()).is_relative_to(serving.root / "env")
+    assert serving.toolkit("--version").startswith("toolkit ")
+
+
+def test_help_lists_the_commands(serving: Installation) -> None:
+    listing = serving.toolkit("--help")
+    for command in ("fetch", "verify", "convert", "portrait", "parity", "bench", "demo"):
+        assert command in listing
+
+
+def test_info_names_the_store_in_the_users_folder(serving: Installation) -> None:
+    assert str(serving.home / "share" / "toolkit") in serving.toolkit("info", "--json")
+
+
+def test_models_lists_the_catalogue_and_the_bundled_network(serving: Installation) -> None:
+    listing = json.dumps(json.loads(serving.toolkit("models", "--json")))
+    assert "deeplabv3_mnv2_pascal_train_aug_2018_01_29" in listing
+    assert "standin" in listing
+
+
+def test_portrait_needs_only_the_base_install(serving: Installation, photo: Path) -> None:
+    serving.toolkit("portrait", photo, "-o", "portrait.png")
+    with Image.open(photo) as before, Image.open(serving.work / "portrait.png") as after:
+        assert before.size == after.size
+
+
+@pytest.mark.parametrize("command", ["verify", "convert"])
+def test_a_command_that_needs_tensorflow_names_the_extra(
+    serving: Installation, command: str
+) -> None:
+    run = serving.run("toolkit", command)
+    assert run.returncode == 3
+    assert "toolkit[convert]" in run.stderr.splitlines()[-1]
+    assert "Traceback" not in run.stderr
+
+
+def test_the_demo_without_its_extras_names_one(serving: Installation) -> None:
+    run = serving.run("toolkit", "demo")
+    assert run.returncode == 3
+    assert "extra" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_the_demo_does_the_whole_job_with_the_extras(complete: Installation) -> None:
+    complete.toolkit("demo")
+    folder = complete.home / "share" / "toolkit" / "exported" / "demo"
+    assert json.loads((folder / "summary.json").read_text())
+    for suffix in (".onnx", ".onnx.json", ".png"):
+        assert list(folder.glob(f"*{suffix}"))
