@@ -1,0 +1,314 @@
+"""From an archive, wherever it lies, to a checked frozen graph in the store.
+
+Origins are asked in this order: the one given; the store; ``TOOLKIT_MIRROR``, a folder or URL
+prefix that holds archives by file name; the catalogue's URLs. Nothing is visible in the store
+before the archive's hash, its content and the graph's contract have been checked.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import importlib.util
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import url2pathname
+
+from toolkit.archives import extract_graph, open_archive, read_archive_graph
+from toolkit.atomic import discard, partial_path, reason, translated
+from toolkit.catalog import ARCHIVE_SUFFIX, ModelSpec, load_catalog
+from toolkit.downloads import Progress, download, is_offline, public_url
+from toolkit.errors import (
+    ArchiveError,
+    DownloadError,
+    HashMismatchError,
+    InputFileError,
+    ModelNotFoundError,
+    UsageError,
+)
+from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph
+from toolkit.store import Source, Store, check_name, sha256_of
+
+__all__ = ["Fetched", "fetch_model", "read_archive_graph"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A model that is in the store now.
+
+    Attributes
+    ----------
+    name : str
+    path : Path
+        The frozen graph.
+    source : Source
+        Its record.
+    fresh : bool
+        Whether this call put it there; False where it was there already.
+    """
+
+    name: str
+    path: Path
+    source: Source
+    fresh: bool
+
+
+def fetch_model(
+    name: str | None = None,
+    *,
+    origin: str | Path | None = None,
+    force: bool = False,
+    store: Store | None = None,
+    trusted: bool = False,
+    progress: Progress | None = None,
+    deadline: float | None = None,
+) -> Fetched:
+    """Bring a model into the store.
+
+    Parameters
+    ----------
+    name : str, optional
+        By default the origin's file name without ``.tar.gz``, or else the catalogue's default.
+    origin : str or Path, optional
+        Path or URL of the archive; no other origin is asked then.
+    force : bool
+        Fetch again though the store has it; the pinned hash still holds.
+    store : Store, optional
+        By default the one in use.
+    trusted : bool
+        Allow graph operations outside the allowlist.
+    progress : callable, optional
+        Called with (bytes done, bytes in all or None) while something is downloaded.
+    deadline : float, optional
+        Value of `time.monotonic` after which nothing is waited for: no lock, no network.
+
+    Returns
+    -------
+    Fetched
+
+    Raises
+    ------
+    UsageError
+        The name can't be one, or is the bundled model's.
+    ModelNotFoundError
+        The name is unknown and no origin is given.
+    ArchiveError, GraphError
+        The archive or the graph in it is broken, hostile or of another kind.
+    HashMismatchError
+        The bytes are not the pinned ones.
+    DownloadError
+        Several origins failed, or one that is a URL.
+    MissingDependencyError
+        TensorFlow, which checks the graph, is not installed.
+    StoreError
+        The store can't be written, or is in use beyond the deadline.
+
+    Examples
+    --------
+    >>> fetch_model("no such model")
+    Traceback (most recent call last):
+    toolkit.errors.UsageError: 'no such model' can't name a model; use letters, digits, '.', '_' \
+and '-'
+    """
+    store = store or Store.default()
+    name, spec = _wanted(name, origin)
+    if origin is None and not force and (present := _intact(store, name, spec)):
+        return Fetched(name, store.graph_path(name), present, fresh=False)
+    if importlib.util.find_spec("tensorflow") is None:
+        import_tensorflow()  # raises; better before the download than after it
+    with store.lock(name, deadline=deadline):
+        store.clean(name)
+        present = None if force else _intact(store, name, spec)
+        if origin is None and present:  # another run was first
+            return Fetched(name, store.graph_path(name), present, fresh=False)
+        record = store.source(name)
+        if record and not present and not force:
+            log.warning("%s is damaged; fetching it again", store.graph_path(name))
+        job = _Job(name, spec, record, present, store, trusted, progress, deadline)
+        return job.first_good([origin] if origin is not None else _origins(name, spec))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One model on its way into the store, whose lock is held."""
+
+    name: str
+    spec: ModelSpec | None
+    record: Source | None
+    present: Source | None  # the record, where what it describes is whole and may stay
+    store: Store
+    trusted: bool
+    progress: Progress | None
+    deadline: float | None
+
+    def first_good(self, origins: Sequence[str | Path]) -> Fetched:
+        failures: list[InputFileError | HashMismatchError | DownloadError] = []
+        for left, origin in reversed(list(enumerate(reversed(origins)))):
+            try:
+                return self.take(origin)
+            except (InputFileError, HashMismatchError, DownloadError) as error:
+                failures.append(error)
+                if left:
+                    log.warning("%s; trying the next origin", error)
+        if len(failures) == 1:
+            raise failures[0]
+        raise DownloadError(
+            f"{self.name}: every origin failed: " + "; ".join(error.problem for error in failures),
+            "give a file with --from PATH",
+        )
+
+    def take(self, origin: str | Path) -> Fetched:
+        local = _local_path(origin)
+        if local is not None:
+            with open_archive(local) as file:
+                return self.admit(file, local.name, str(local.absolute()), local)
+        url = str(origin)
+        archive = partial_path(self.store.models / self.name)
+        size = self.spec.size if self.spec else None
+        log.info("downloading %s", public_url(url))
+        try:
+            with translated(archive):
+                archive.parent.mkdir(parents=True, exist_ok=True)
+                download(url, archive, size=size, progress=self.progress, deadline=self.deadline)
+            with open_archive(archive) as file:
+                return self.admit(file, _file_name(url), public_url(url), public_url(url))
+        finally:
+            discard(archive)
+
+    def admit(self, file: BinaryIO, archive: str, origin: str, shown: Path | str) -> Fetched:
+        """Check an archive's bytes and what is in them; publish the graph."""
+        try:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # BinaryIO has no readable buffer in typeshed
+        except OSError as error:
+            raise ArchiveError(shown, f"can't be read ({reason(error)})") from error
+        size = file.tell()
+        self.refuse_other_bytes(sha256, shown)
+        if self.present:
+            path = self.store.graph_path(self.name)
+            return Fetched(self.name, path, self.present, fresh=False)
+        data = extract_graph(file, shown)
+        graph = FrozenGraph(
+            name=self.name,
+            source=shown if isinstance(shown, Path) else Path(archive),
+            data=data,
+            labels=self.spec.labels if self.spec else None,
+            trusted=self.trusted,
+        )
+        contract = inspect_graph(graph)
+        source = Source(
+            name=self.name,
+            origin=origin,
+            archive=archive,
+            archive_sha256=sha256,
+            archive_size=size,
+            graph_sha256=graph.sha256,
+            graph_size=len(data),
+            crop=contract.network.crop,
+            labels=contract.network.labels,
+            pin="catalogue" if self.spec and self.spec.sha256 else "first use",
+            fetched_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        )
+        return Fetched(self.name, self.store.publish_model(source, data), source, fresh=True)
+
+    def refuse_other_bytes(self, sha256: str, shown: Path | str) -> None:
+        if self.spec and self.spec.sha256:
+            if sha256 != self.spec.sha256:
+                raise HashMismatchError(
+                    str(shown),
+                    self.spec.sha256,
+                    sha256,
+                    "the catalogue pins the first; this file is damaged, incomplete or another "
+                    "one under that name: get it again, or give another origin with --from",
+                )
+        elif self.record and sha256 != self.record.archive_sha256:
+            raise HashMismatchError(
+                str(shown),
+                self.record.archive_sha256,
+                sha256,
+                "the first was pinned on first use; this file is damaged or was changed: if the "
+                f"change is meant, toolkit models --remove {self.name} drops the pin",
+            )
+
+
+def _wanted(name: str | None, origin: str | Path | None) -> tuple[str, ModelSpec | None]:
+    catalog = load_catalog()
+    if name is None and origin is None:
+        return catalog.default.name, catalog.default
+    if name is None:
+        archive = _file_name(str(origin))
+        name = archive.removesuffix(ARCHIVE_SUFFIX).removesuffix(".tgz")
+        try:
+            check_name(name)
+        except UsageError as error:
+            raise UsageError(
+                f"{archive!a} names no model", "give a name: toolkit fetch NAME --from ..."
+            ) from error
+    elif "/" in name or name.endswith(ARCHIVE_SUFFIX):
+        raise UsageError(f"{name!a} is no model's name", "give a path or URL with --from")
+    check_name(name)
+    if name == catalog.bundled.name:
+        raise UsageError(f"{name} comes with the package", "nothing has to be fetched")
+    return name, catalog.models.get(name)
+
+
+def _intact(store: Store, name: str, spec: ModelSpec | None) -> Source | None:
+    """Return the record of a model whose graph in the store is whole."""
+    record = store.source(name)
+    if record is None:
+        return None
+    if spec and spec.sha256 and record.archive_sha256 != spec.sha256:
+        raise HashMismatchError(
+            str(store.source_path(name)),
+            spec.sha256,
+            record.archive_sha256,
+            "the catalogue pins the first, the store was filled from another archive: "
+            f"toolkit models --remove {name}, then fetch it again",
+        )
+    path = store.graph_path(name)
+    whole = path.is_file() and sha256_of(path) == record.graph_sha256
+    return record if whole else None
+
+
+def _origins(name: str, spec: ModelSpec | None) -> list[str | Path]:
+    archive = spec.archive if spec else name + ARCHIVE_SUFFIX
+    origins: list[str | Path] = []
+    mirror = os.environ.get("TOOLKIT_MIRROR")
+    if mirror:
+        folder = _local_path(mirror)
+        origins.append(folder / archive if folder else f"{mirror.rstrip('/')}/{quote(archive)}")
+    if spec:
+        # Offline each URL fails with the same words: one of them is enough.
+        origins.extend(spec.urls[:1] if is_offline() else spec.urls)
+    if not origins:
+        raise ModelNotFoundError(
+            f"{name} is neither in the catalogue nor in the store",
+            "`toolkit models` lists what is; bring another one with --from PATH|URL",
+        )
+    return origins
+
+
+def _local_path(origin: str | Path) -> Path | None:
+    """Return the path an origin stands for, None where it is a URL to download."""
+    if isinstance(origin, Path):
+        return origin.expanduser()
+    scheme, separator, _ = origin.partition("://")
+    if not separator:
+        return Path(origin).expanduser()
+    if scheme.lower() == "file":
+        return Path(url2pathname(urlsplit(origin).path))
+    if scheme.lower() in ("http", "https"):
+        return None
+    raise UsageError(f"{origin!a} can't be fetched", "give a path, or an http(s) URL")
+
+
+def _file_name(origin: str) -> str:
+    """Return the file name at the end of a path or URL."""
+    path = unquote(urlsplit(origin).path) if "://" in origin else origin
+    return Path(path).name
