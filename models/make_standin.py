@@ -6,7 +6,7 @@ pooled branch, a projection, logits at stride 8, bilinear upsampling and ArgMax.
 trained. The stand-in's first channels carry hand-set colour filters (warm against cold, light
 against dark) through the blocks to the person logit; the rest are seeded random features.
 
-    python models/make_standin.py            # writes models/standin/ again, the same bytes
+    python -m models.make_standin            # writes models/standin/ again, the same bytes
 
 Needs the ``convert`` extra.
 """
@@ -43,7 +43,7 @@ class _Builder:
 
     def weights(self, *shape: int, fan_in: int) -> NDArray[np.float32]:
         scale = np.sqrt(2.0 / fan_in)
-        return (self.generator.standard_normal(shape) * scale).astype(np.float32)
+        return np.asarray(self.generator.standard_normal(shape) * scale, np.float32)
 
     def norm(self, x: Any, channels: int, name: str) -> Any:
         """Batch normalisation as the zoo freezes it; the identity on hand-set channels."""

@@ -40,6 +40,8 @@ class Model:
         Label names where the catalogue or the store knows them.
     trusted : bool
         Whether the user vouched for the graph's operations.
+    export : Path or None
+        The ONNX file to run, where it is not to be looked for.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Model:
     about: str
     labels: tuple[str, ...] | None = None
     trusted: bool = False
+    export: Path | None = None
 
     def graph(self, store: Store | None = None) -> FrozenGraph:
         """Read the frozen graph; of an ONNX file, the graph it was made from, if it is here.
@@ -157,8 +160,8 @@ def find_export(
     """
     from toolkit.backends.onnx import read_metadata
 
-    if model.kind == "onnx":
-        return model.path
+    if model.kind == "onnx" or model.export:
+        return model.export or model.path
     store = store or Store.default()
     opsets = [DEFAULT_OPSET, *(number for number in reversed(OPSETS) if number != DEFAULT_OPSET)]
     candidates = [store.export_path(model.name, PROFILE, number) for number in opsets]

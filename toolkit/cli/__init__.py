@@ -12,7 +12,10 @@ import typer
 from toolkit import __version__
 from toolkit.cli.bench import bench_command
 from toolkit.cli.convert import convert_command
+from toolkit.cli.demo import demo_command
+from toolkit.cli.fetch import fetch_command
 from toolkit.cli.info import info_command
+from toolkit.cli.models import models_command
 from toolkit.cli.parity import parity_command
 from toolkit.cli.portrait import portrait_command
 from toolkit.cli.verify import verify_command
@@ -49,6 +52,9 @@ def root(
 
 
 # Commands, in the order of the work. Their files import nothing heavy at the top.
+app.command("demo")(demo_command)
+app.command("models")(models_command)
+app.command("fetch")(fetch_command)
 app.command("verify")(verify_command)
 app.command("convert")(convert_command)
 app.command("parity")(parity_command)

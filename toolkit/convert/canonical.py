@@ -7,12 +7,18 @@ structure alone: a walk from the outputs, inputs before the nodes that read them
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from toolkit.errors import BackendError
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, NodeProto, TensorProto
+    from onnx import (
+        GraphProto,
+        ModelProto,
+        NodeProto,
+        TensorProto,
+    )
 
 
 def canonical_form(model: ModelProto) -> ModelProto:
@@ -52,8 +58,7 @@ def canonical_form(model: ModelProto) -> ModelProto:
         producer_version=model.producer_version,
         graph=result,
         opset_import=sorted(
-            (entry for entry in model.opset_import if entry.domain in domains),
-            key=lambda entry: str(entry.domain),
+            (entry for entry in model.opset_import if entry.domain in domains), key=attrgetter("domain")
         ),
     )
 
@@ -120,6 +125,7 @@ class _Walk:
                 domain=node.domain,
                 input=[self._names[read] if read else "" for read in node.input],
                 output=outputs,
-                attribute=sorted(node.attribute, key=lambda entry: str(entry.name)),
+                attribute=sorted(node.attribute, key=attrgetter("name")),
             )
         )
+

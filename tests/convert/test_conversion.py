@@ -1,0 +1,161 @@
+"""Conversion: verified before it is put in place, the same bytes in any process."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from tests.conftest import ROOT, write_graph
+from toolkit.backends.onnx import OnnxBackend
+from toolkit.backends.tf import TfBackend
+from toolkit.convert import convert_model, read_manifest
+from toolkit.convert.conversion import OPSETS, export_graph
+from toolkit.errors import ExportError, UsageError
+from toolkit.graphs import FrozenGraph, inspect_graph
+from toolkit.parity import compare_label_maps
+from toolkit.store import Store
+from toolkit.verify import verify_model
+
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.fixture(scope="module")
+def export(tiny_graph: FrozenGraph) -> bytes:
+    return export_graph(tiny_graph, inspect_graph(tiny_graph).network, 18)
+
+
+def test_the_export_lies_in_the_store_with_a_manifest_that_describes_it(
+    tiny_graph: FrozenGraph,
+) -> None:
+    made = convert_model(tiny_graph)
+    assert made.published
+    assert made.path == Store.default().exported / "tiny.plain.opset18.onnx"
+    manifest = read_manifest(made.path)
+    assert manifest is not None
+    assert manifest.sha256 == hashlib.sha256(made.path.read_bytes()).hexdigest()
+    assert manifest.source_graph_sha256 == tiny_graph.sha256
+    assert manifest.verification["passed"]
+    assert len(manifest.verification["inputs"]) == 7
+    metadata = {entry.key: entry.value for entry in onnx.load(made.path).metadata_props}
+    assert metadata["source_graph_sha256"] == tiny_graph.sha256
+    assert json.loads(metadata["crop"]) == [65, 65]
+    assert json.loads(metadata["labels"])[15] == "person"
+    assert set(json.loads(metadata["tools"])) == {"toolkit", "onnx", "tensorflow", "tf2onnx"}
+
+
+@pytest.mark.parametrize("opset", [OPSETS[0], 13, OPSETS[-1]])
+def test_opsets_are_what_was_asked_for(tiny_graph: FrozenGraph, opset: int) -> None:
+    content = export_graph(tiny_graph, inspect_graph(tiny_graph).network, opset)
+    assert [entry.version for entry in onnx.load_from_string(content).opset_import] == [opset]
+    assert verify_model(tiny_graph, export=content).passed
+
+
+@pytest.mark.parametrize("opset", [10, 19])
+def test_other_opsets_are_a_usage_error(tiny_graph: FrozenGraph, opset: int) -> None:
+    with pytest.raises(UsageError, match="choose 11 to 18"):
+        convert_model(tiny_graph, opset=opset)
+
+
+def test_another_process_with_another_hash_seed_gives_the_same_bytes(
+    tiny_graph: FrozenGraph, export: bytes
+) -> None:
+    script = (
+        "import hashlib, sys; from pathlib import Path\n"
+        "from toolkit.graphs import read_graph, inspect_graph\n"
+        "from toolkit.convert.conversion import export_graph\n"
+        "graph = read_graph(Path(sys.argv[1]))\n"
+        "content = export_graph(graph, inspect_graph(graph).network, 18)\n"
+        "print(hashlib.sha256(content).hexdigest())\n"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", script, str(tiny_graph.source)],
+        cwd=ROOT,
+        env={"PYTHONHASHSEED": "4711", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert printed.strip() == hashlib.sha256(export).hexdigest()
+
+
+def test_a_graph_of_another_width_and_label_count_converts(tmp_path: Path) -> None:
+    graph = write_graph(tmp_path / "other.pb", crop=129, width=4, classes=5, seed=3)
+    made = convert_model(graph, output=tmp_path / "other.onnx")
+    with OnnxBackend(made.path, threads=1) as backend:
+        assert backend.network.crop == (129, 129)
+        assert backend.network.labels == tuple(f"label {number}" for number in range(5))
+
+
+def test_an_export_that_disagrees_is_not_put_in_place(
+    tiny_graph: FrozenGraph, export: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "toolkit.convert.conversion.export_graph", lambda *_: with_other_bias(export)
+    )
+    target = tmp_path / "bad.onnx"
+    made = convert_model(tiny_graph, output=target)
+    assert not made.published
+    assert not made.report.passed
+    assert list(tmp_path.glob("*bad*")) == []
+
+
+def test_verify_fails_an_export_whose_logits_are_off(
+    tiny_graph: FrozenGraph, export: bytes
+) -> None:
+    report = verify_model(tiny_graph, export=with_other_bias(export))
+    assert not report.passed
+    assert max(found.logit_difference or 0 for found in report.inputs) > 1
+
+
+def test_verify_refuses_an_export_of_another_graph(tiny_graph: FrozenGraph, export: bytes) -> None:
+    other = dataclasses.replace(tiny_graph, data=tiny_graph.data + b"\x1a\x00")
+    with pytest.raises(ExportError, match="was made from graph"):
+        verify_model(other, export=export)
+
+
+def test_a_manifest_of_other_bytes_is_refused(tiny_graph: FrozenGraph) -> None:
+    made = convert_model(tiny_graph)
+    made.path.write_bytes(made.path.read_bytes() + b" ")
+    with pytest.raises(ExportError, match="belongs to other bytes"):
+        read_manifest(made.path)
+
+
+def with_other_bias(export: bytes) -> bytes:
+    """Make one label win everywhere: what a wrong conversion would do."""
+    model = onnx.load_from_string(export)
+    argmax = next(node for node in model.graph.node if node.op_type == "ArgMax")
+    shape = [1, 21, 1, 1] if argmax.attribute[0].i == 1 else [1, 1, 1, 21]
+    bias = np.zeros(shape, np.float32)
+    bias.flat[7] = 50.0
+    model.graph.initializer.append(onnx.numpy_helper.from_array(bias, "wrong"))
+    place = list(model.graph.node).index(argmax)
+    model.graph.node.insert(
+        place, onnx.helper.make_node("Add", [argmax.input[0], "wrong"], ["off"])
+    )
+    model.graph.node[place + 1].input[0] = "off"
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.slow
+def test_hundreds_of_random_sizes_agree_under_the_near_tie_rule(
+    tiny_graph: FrozenGraph, export: bytes
+) -> None:
+    generator = np.random.default_rng(2)
+    with (
+        TfBackend(tiny_graph, threads=2) as reference,
+        OnnxBackend(export, threads=2) as candidate,
+    ):
+        for _ in range(300):
+            height, width = generator.integers(1, 700, 2)
+            image = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
+            found = reference.refer(image)
+            compared = compare_label_maps(found.labels, candidate.segment(image), found.margins)
+            assert compared.passed, (height, width, compared)

@@ -1,0 +1,62 @@
+"""``toolkit demo``: the whole job on one photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolkit.cli.console import Console, Exit, Json, ModelOption, Quiet, Verbose, guarded
+
+if TYPE_CHECKING:
+    from toolkit.demo import Step
+
+
+@guarded
+def demo_command(
+    photo: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PHOTO]",
+            help="The photo. Default: scikit-image's astronaut, from the demo extra.",
+            show_default=False,
+        ),
+    ] = None,
+    model: ModelOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Where to leave the results. Default: exported/demo in the store.",
+            show_default=False,
+        ),
+    ] = None,
+    subject: Annotated[
+        str, typer.Option("--subject", metavar="NAME|ID", help="The label that stays sharp.")
+    ] = "person",
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Do the whole job on one photo: fetch, verify, convert, portrait, parity, a short bench.
+
+    Gives the network 5 seconds for the official graph, then goes on with the bundled one. Leaves
+    the ONNX file with its manifest, the portrait, all stages as one picture and summary.json.
+
+    Example: `toolkit demo photo.jpg`
+    """
+    from toolkit.demo import run_demo
+
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+
+    def tell(step: Step) -> None:
+        console.result(f"{step.name:<9} {step.line}")
+
+    done = run_demo(photo, model=model, folder=output, subject=subject, tell=tell)
+    console.document(done)
+    console.result(f"{'results':<9} {done.folder}")
+    if not done.passed:
+        raise typer.Exit(Exit.CHECK_FAILED)
