@@ -1,0 +1,73 @@
+"""Reports with times that tests choose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from toolkit.bench.schema import (
+    STAGES,
+    BackendTimes,
+    BenchReport,
+    Failure,
+    ModelFacts,
+    PhotoFacts,
+    PhotoTimes,
+    Round,
+    Settings,
+)
+from toolkit.host import host_facts
+
+Processes = Sequence[Sequence[int]]
+"""The times of every stage, per process."""
+
+
+def make_report(processes: Mapping[str, Processes], *, photos: int = 1) -> BenchReport:
+    """Return a report: every stage of a process takes the same given times."""
+    iterations = {len(times) for runs in processes.values() for times in runs}
+    return BenchReport(
+        created="2026-01-02T03:04:05+00:00",
+        command=("toolkit", "bench"),
+        host=host_facts(),
+        model=ModelFacts("net", "a" * 64, None),
+        photos=tuple(PhotoFacts(f"p{n}.jpg", "b" * 64, 1280, 720) for n in range(photos)),
+        settings=Settings(
+            rounds=max(len(runs) for runs in processes.values()),
+            iterations=iterations.pop() if iterations else 1,
+            warmup=1,
+            threads=2,
+        ),
+        backends=tuple(
+            BackendTimes(
+                name,
+                "1.0",
+                "CPU",
+                2,
+                tuple(make_round(number, times, photos) for number, times in enumerate(runs)),
+            )
+            for name, runs in processes.items()
+        ),
+        failures=(Failure("onnx", 9, "onnx, round 9: died", "so it said"),),
+    )
+
+
+def make_round(number: int, times: Sequence[int], photos: int = 1) -> Round:
+    """Return one process of the given times."""
+    return Round(
+        round=number,
+        order=0,
+        import_ns=1000,
+        open_ns=100 * (number + 1),
+        max_rss_bytes=None,
+        photos=tuple(
+            PhotoTimes(
+                photo=photo,
+                subject=15,
+                subject_found=True,
+                first_ns=50,
+                warmup_ns=(40,),
+                iterations=dict.fromkeys(STAGES, tuple(times)),
+                cpu_ns=70,
+            )
+            for photo in range(photos)
+        ),
+    )

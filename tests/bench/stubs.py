@@ -1,0 +1,133 @@
+"""Backends that do what a test needs: steady ones, and ones that crash, hang or talk."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.backends import BackendFactory, BackendSpec
+from toolkit.catalog import Network
+from toolkit.errors import BackendError
+from toolkit.graphs import FrozenGraph
+
+NETWORK = Network((65, 65), ("background", "cat", "person"))
+Labelling = Callable[[NDArray[np.uint8]], NDArray[np.integer[Any]]]
+
+
+class StubBackend:
+    """Labels by a function; remembers how it was called."""
+
+    version = "1.2.3"
+    provider = "stub"
+    network = NETWORK
+
+    def __init__(self, name: str, threads: int, label: Labelling) -> None:
+        self.name = name
+        self.threads = threads
+        self.label = label
+        self.calls = 0
+        self.collecting: list[bool] = []
+        self.closed = False
+
+    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+        """Label an image by the function given."""
+        self.calls += 1
+        self.collecting.append(gc.isenabled())
+        return self.label(image)
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def half_person(image: NDArray[np.uint8]) -> NDArray[np.int64]:
+    labels = np.zeros(image.shape[:2], np.int64)
+    labels[:, : image.shape[1] // 2] = 2
+    return labels
+
+
+def no_person(image: NDArray[np.uint8]) -> NDArray[np.int64]:
+    labels = np.ones(image.shape[:2], np.int64)
+    labels[:1] = 0
+    return labels
+
+
+def crash(image: NDArray[np.uint8]) -> NDArray[np.int64]:
+    sys.stderr.write("warming up\nthe runtime fell over\n")
+    sys.stderr.flush()
+    os._exit(7)
+
+
+def killed(image: NDArray[np.uint8]) -> NDArray[np.int64]:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return half_person(image)
+
+
+def hang(image: NDArray[np.uint8]) -> NDArray[np.int64]:
+    time.sleep(600)
+    return half_person(image)
+
+
+def chatty(image: NDArray[np.uint8]) -> NDArray[np.int64]:
+    os.write(1, b"a library greets the world\n")
+    return half_person(image)
+
+
+def failing(image: NDArray[np.uint8]) -> NDArray[np.int64]:
+    raise BackendError("the runtime failed", "try another")
+
+
+LABELLINGS: dict[str, Labelling] = {
+    function.__name__: function
+    for function in (half_person, no_person, crash, killed, hang, chatty, failing)
+}
+
+
+def stub_spec(
+    name: str, label: Labelling, opened: list[StubBackend] | None = None, *, crash_after: int = -1
+) -> BackendSpec:
+    """Return a registry line for a stub; what is opened is appended to `opened`."""
+
+    def factory(artefact: FrozenGraph | Path, *, threads: int) -> StubBackend:
+        backend = StubBackend(name, threads, label)
+        if opened is not None:
+            opened.append(backend)
+        if crash_after >= 0:
+            assert isinstance(artefact, Path)
+            runs = len(artefact.read_text())
+            artefact.write_text("x" * (runs + 1))
+            if runs >= crash_after:
+                crash(np.zeros((1, 1, 3), np.uint8))
+        return backend
+
+    def load() -> BackendFactory:
+        return factory
+
+    return BackendSpec(name, artefact="onnx", extra=None, packages=(), load=load)
+
+
+def stub_registry() -> dict[str, BackendSpec]:
+    """Return a registry of every stub; ``once`` crashes from its second process on."""
+    registry = {name: stub_spec(name, label) for name, label in LABELLINGS.items()}
+    return {**registry, "once": stub_spec("once", half_person, crash_after=1)}

@@ -1,0 +1,68 @@
+"""Statistics: a process counts once, ratios are taken within a round."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.bench.reports import make_report, make_round
+from toolkit.bench.schema import STAGES
+from toolkit.bench.statistics import spread, summarise
+
+
+def test_each_process_counts_once_by_its_median() -> None:
+    # Pooled, the median of the six times would be 30.
+    summary = summarise(make_report({"onnx": [[10, 10, 90], [20, 30, 1000], [30, 50, 50]]}))
+    time = summary.time("onnx", "segment", 0)
+    assert (time.median_ns, time.mad_ns, time.min_ns, time.max_ns) == (30, 20, 10, 50)
+    assert time.processes == 3
+    assert time.relative_mad == pytest.approx(2 / 3)
+
+
+def test_load_is_import_and_session_together() -> None:
+    summary = summarise(make_report({"onnx": [[1], [1], [1]]}))
+    load = summary.time("onnx", "load", None)
+    assert (load.median_ns, load.min_ns, load.max_ns) == (1200, 1100, 1300)
+
+
+def test_ratios_are_medians_of_the_rounds_ratios() -> None:
+    # The rounds' ratios are 1, 2 and 2; the ratio of the medians would be 1.
+    summary = summarise(make_report({"tf": [[20], [10], [40]], "onnx": [[20], [5], [20]]}))
+    ratio = next(ratio for ratio in summary.ratios if ratio.stage == "whole")
+    assert (ratio.backend, ratio.rounds) == ("onnx", 3)
+    assert (ratio.median, ratio.min, ratio.max) == (2.0, 1.0, 2.0)
+
+
+def test_there_is_no_ratio_without_tf() -> None:
+    assert summarise(make_report({"onnx": [[1]]})).ratios == ()
+    assert summarise(make_report({"tf": [[1]]})).ratios == ()
+
+
+def test_a_round_that_one_of_them_lost_gives_no_ratio() -> None:
+    report = make_report({"tf": [[10], [30]], "onnx": [[10], [10]]})
+    tf, onnx = report.backends
+    only_second = dataclasses.replace(tf, rounds=tf.rounds[1:])
+    summary = summarise(dataclasses.replace(report, backends=(only_second, onnx)))
+    assert {(ratio.rounds, ratio.median) for ratio in summary.ratios} == {(1, 3.0)}
+    lost = dataclasses.replace(tf, rounds=(make_round(7, [10]),))
+    assert summarise(dataclasses.replace(report, backends=(lost, onnx))).ratios == ()
+
+
+def test_every_photo_and_stage_has_a_time() -> None:
+    summary = summarise(make_report({"tf": [[1]], "onnx": [[1]]}, photos=2))
+    assert len(summary.times) == 2 * (1 + 2 * (1 + len(STAGES)))
+    assert len(summary.ratios) == 2 * len(STAGES)
+    with pytest.raises(KeyError):
+        summary.time("onnx", "segment", 2)
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=9), st.integers(0, 10**9))
+def test_a_shift_moves_the_median_and_not_the_spread(values: list[int], shift: int) -> None:
+    middle, mad = spread(values)
+    moved, moved_mad = spread([value + shift for value in values])
+    assert moved == middle + shift
+    assert moved_mad == mad
+    assert min(values) <= middle <= max(values)

@@ -1,0 +1,149 @@
+"""The worker: what it times, on which work, and how it replies from a process of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.bench.stubs import Labelling, StubBackend, half_person, no_person, stub_spec
+from tests.conftest import ROOT
+from toolkit.backends import BACKENDS
+from toolkit.bench.records import read_record
+from toolkit.bench.schema import STAGES
+from toolkit.bench.worker import Reply, Request, measure
+from toolkit.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def opencv_threads() -> Iterator[None]:
+    """OpenCV's pool as it was: the worker sets it for its whole process."""
+    before = cv2.getNumThreads()
+    yield
+    cv2.setNumThreads(before)
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> Request:
+    sizes = ((60, 80), (31, 47))
+    for number, size in enumerate(sizes):
+        pixels = np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)
+        np.save(tmp_path / f"{number}.npy", pixels)
+    return Request(
+        backend="stub",
+        artefact=str(tmp_path / "net.onnx"),
+        model="net",
+        labels=None,
+        trusted=False,
+        photos=tuple(str(tmp_path / f"{number}.npy") for number in range(len(sizes))),
+        round=4,
+        order=1,
+        iterations=6,
+        warmup=3,
+        threads=1,
+        kernel=13,
+        subject="person",
+    )
+
+
+def register(monkeypatch: pytest.MonkeyPatch, label: Labelling) -> list[StubBackend]:
+    opened: list[StubBackend] = []
+    monkeypatch.setitem(BACKENDS, "stub", stub_spec("stub", label, opened))
+    return opened
+
+
+def test_every_stage_of_every_pass_is_timed(
+    monkeypatch: pytest.MonkeyPatch, request_: Request
+) -> None:
+    opened = register(monkeypatch, half_person)
+    reply = measure(request_)
+    assert (reply.version, reply.provider, reply.threads) == ("1.2.3", "stub", 1)
+    round_ = reply.measured
+    assert (round_.round, round_.order) == (4, 1)
+    assert [times.photo for times in round_.photos] == [0, 1]
+    for times in round_.photos:
+        assert set(times.iterations) == set(STAGES)
+        assert {len(values) for values in times.iterations.values()} == {6}
+        assert len(times.warmup_ns) == 3
+        assert times.first_ns > 0
+        assert times.cpu_ns > 0
+        for one_pass in range(6):
+            stages = [times.iterations[stage][one_pass] for stage in STAGES if stage != "whole"]
+            assert all(stage > 0 for stage in stages)
+            assert times.iterations["whole"][one_pass] >= sum(stages)
+    assert opened[0].calls == 2 * (1 + 3 + 6)
+    assert opened[0].closed
+    assert round_.max_rss_bytes is None or round_.max_rss_bytes > 2**20
+
+
+def test_the_garbage_collector_stands_still_only_during_timed_passes(
+    monkeypatch: pytest.MonkeyPatch, request_: Request
+) -> None:
+    opened = register(monkeypatch, half_person)
+    measure(request_)
+    assert opened[0].collecting == 2 * ([True] * 4 + [False] * 6)
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
+
+
+def test_without_the_subject_the_commonest_label_is_cut_out_instead(
+    monkeypatch: pytest.MonkeyPatch, request_: Request
+) -> None:
+    register(monkeypatch, no_person)
+    for times in measure(request_).measured.photos:
+        assert not times.subject_found
+        assert times.subject == 1
+        assert min(times.iterations["blur"]) > 0
+        assert min(times.iterations["composite"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("subject", "found"), [("person", True), ("2", True), ("cat", False), ("unicorn", False)]
+)
+def test_the_subject_is_a_name_or_number_of_the_network(
+    monkeypatch: pytest.MonkeyPatch, request_: Request, subject: str, found: bool
+) -> None:
+    register(monkeypatch, half_person)
+    times = measure(dataclasses.replace(request_, subject=subject)).measured.photos[0]
+    assert times.subject_found is found
+    if found:
+        assert times.subject == 2
+
+
+def test_a_backend_that_is_not_registered_is_refused(request_: Request) -> None:
+    with pytest.raises(UsageError, match="no backend 'stub'"):
+        measure(request_)
+
+
+def start(request: Request, backend: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.bench.stub_worker"],
+        input=json.dumps(dataclasses.asdict(dataclasses.replace(request, backend=backend))),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+
+
+def test_stdout_is_the_reply_alone_whatever_libraries_print(request_: Request) -> None:
+    done = start(request_, "chatty")
+    document: Any = json.loads(done.stdout)
+    assert read_record(Reply, document).measured.round == 4
+    assert "a library greets the world" in done.stderr
+
+
+def test_an_error_of_the_family_is_one_line_and_its_exit_code(request_: Request) -> None:
+    done = start(request_, "failing")
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert done.stderr.strip().splitlines()[-1] == "the runtime failed; try another"

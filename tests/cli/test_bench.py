@@ -1,0 +1,219 @@
+"""``toolkit bench``: the bundled network end to end, what is printed, and how it fails."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.bench.reports import make_report
+from tests.conftest import Command
+from toolkit.backends import BACKENDS
+from toolkit.bench import run
+from toolkit.bench.photos import BenchPhoto
+from toolkit.bench.schema import STAGES, BenchReport, read_report
+from toolkit.catalog import load_catalog
+from toolkit.media import write_photo
+
+QUICK = ("--rounds", "1", "--iterations", "2", "--warmup", "1")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    pixels = np.random.default_rng(3).integers(0, 256, (90, 160, 3), np.uint8)
+    write_photo(path, pixels)
+    return path
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What `run_bench` was asked, and the report it gives: set ``report`` to change it."""
+    calls: dict[str, Any] = {"report": make_report({"tf": [[3_000_000]], "onnx": [[2_000_000]]})}
+
+    def fake(
+        model: object,
+        photos: Sequence[BenchPhoto],
+        backends: Sequence[str],
+        settings: object,
+        **rest: object,
+    ) -> BenchReport:
+        calls.update(model=model, photos=photos, backends=list(backends), settings=settings)
+        report: BenchReport = calls["report"]
+        return report
+
+    monkeypatch.setattr(run, "run_bench", fake)
+    return calls
+
+
+def without_failures(report: BenchReport) -> BenchReport:
+    return dataclasses.replace(report, failures=())
+
+
+def test_the_bundled_network_is_measured_end_to_end(
+    toolkit: Command, photo: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "reports" / "bench.json"
+    outcome = toolkit("bench", photo, "-b", "onnx", *QUICK, "-o", output, "--json")
+    assert outcome.code == 0, outcome.stderr
+    document = json.loads(outcome.stdout)
+    assert document["schema"] == "toolkit-bench"
+    assert document["model"]["name"] == load_catalog().bundled.name
+    assert document["model"]["graph_sha256"] is None
+    assert document["photos"][0]["name"] == "photo.png"
+    report = read_report(output)
+    assert report.settings.iterations == 2
+    (backend,) = report.backends
+    assert (backend.name, backend.provider) == ("onnx", "CPUExecutionProvider")
+    times = backend.rounds[0].photos[0]
+    assert set(times.iterations) == set(STAGES)
+    assert report.command[0] == "toolkit"
+    assert json.loads(output.read_text()) == document
+
+
+@pytest.mark.tensorflow
+@pytest.mark.slow
+def test_both_backends_give_a_ratio(toolkit: Command, photo: Path) -> None:
+    outcome = toolkit("bench", photo, *QUICK)
+    assert outcome.code == 0, outcome.stderr
+    assert "times as fast as tf" in outcome.stdout
+
+
+def test_the_table_has_stages_backends_units_and_the_ratio(
+    toolkit: Command, measured: dict[str, Any], photo: Path
+) -> None:
+    measured["report"] = without_failures(measured["report"])
+    outcome = toolkit("bench", photo)
+    assert outcome.code == 0
+    for stage in ("load", "first", *STAGES):
+        assert stage in outcome.stdout
+    assert "in ms" in outcome.stdout
+    assert "3.00 ± 0.00" in outcome.stdout
+    assert "whole: onnx is 1.50 times as fast as tf (1.50 to 1.50 over 1 rounds)" in outcome.stdout
+    assert "1 fresh processes per backend x 1 passes, 1 warm-ups, 2 threads" in outcome.stdout
+    assert "unstable" not in outcome.stdout
+
+
+def test_an_unstable_time_is_called_so(
+    toolkit: Command, measured: dict[str, Any], photo: Path
+) -> None:
+    measured["report"] = without_failures(make_report({"onnx": [[100], [80], [120]]}))
+    outcome = toolkit("bench", photo)
+    assert "unstable (deviation over median above 10%): onnx segment 20%" in outcome.stdout
+    assert "times as fast" not in outcome.stdout
+
+
+def test_a_photo_without_the_subject_is_said(
+    toolkit: Command, measured: dict[str, Any], photo: Path
+) -> None:
+    report = without_failures(measured["report"])
+    round_ = report.backends[1].rounds[0]
+    times = dataclasses.replace(round_.photos[0], subject_found=False, subject=4)
+    changed = dataclasses.replace(
+        report.backends[1], rounds=(dataclasses.replace(round_, photos=(times,)),)
+    )
+    measured["report"] = dataclasses.replace(report, backends=(report.backends[0], changed))
+    outcome = toolkit("bench", photo)
+    assert "onnx: no person in this photo; label 4 was cut out instead" in outcome.stdout
+    assert "tf: no person" not in outcome.stdout
+
+
+def test_a_failed_process_is_exit_code_3_and_the_rest_is_kept(
+    toolkit: Command, measured: dict[str, Any], photo: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "kept.json"
+    outcome = toolkit("bench", photo, "-o", output)
+    assert outcome.code == 3
+    assert "3.00 ± 0.00" in outcome.stdout
+    assert outcome.stderr.endswith(
+        "toolkit: onnx, round 9: died; the other processes' times are kept\n"
+    )
+    assert read_report(output).failures[0].stderr == "so it said"
+
+
+def test_settings_are_passed_on(toolkit: Command, measured: dict[str, Any], photo: Path) -> None:
+    toolkit(
+        "bench",
+        photo,
+        photo,
+        "--rounds",
+        4,
+        "--iterations",
+        7,
+        "--warmup",
+        0,
+        "--threads",
+        3,
+        "-b",
+        "onnx",
+        "-b",
+        "tf",
+    )
+    settings = measured["settings"]
+    assert (settings.rounds, settings.iterations, settings.warmup, settings.threads) == (4, 7, 0, 3)
+    assert len(measured["photos"]) == 2
+    assert measured["backends"] == ["onnx", "tf"]
+
+
+def test_without_tensorflow_onnx_alone_is_measured_and_that_is_said(
+    toolkit: Command, measured: dict[str, Any], photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = dataclasses.replace(BACKENDS["tf"], packages=("no_such_runtime",))
+    monkeypatch.setitem(BACKENDS, "tf", absent)
+    outcome = toolkit("bench", photo)
+    assert measured["backends"] == ["onnx"]
+    assert "without tf: no_such_runtime not installed" in outcome.stderr
+    assert "toolkit[convert]" in outcome.stderr
+
+
+def test_tensorflow_asked_for_and_missing_is_exit_code_3(
+    toolkit: Command, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = dataclasses.replace(BACKENDS["tf"], packages=("no_such_runtime",))
+    monkeypatch.setitem(BACKENDS, "tf", absent)
+    outcome = toolkit("bench", photo, "-b", "tf")
+    assert outcome.code == 3
+    assert "toolkit[convert]" in outcome.stderr
+    assert outcome.stdout == ""
+
+
+def test_an_onnx_file_is_measured_on_onnx_alone(
+    toolkit: Command, measured: dict[str, Any], photo: Path
+) -> None:
+    export = load_catalog().bundled.onnx
+    outcome = toolkit("bench", photo, "--model", export)
+    assert measured["backends"] == ["onnx"]
+    assert "is an ONNX file" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("nowhere.jpg",), 3, "nowhere.jpg"),
+        (("-b", "openvino"), 2, "no backend 'openvino'"),
+        (("--model", "no-such-model"), 3, "no-such-model"),
+        (("--rounds", "0"), 2, "--rounds"),
+        (("--iterations", "0"), 2, "--iterations"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    toolkit: Command, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    outcome = toolkit("bench", *arguments)
+    assert outcome.code == code
+    assert words in outcome.stderr
+    assert outcome.stdout == ""
+
+
+def test_quiet_says_nothing_but_the_result(
+    toolkit: Command, measured: dict[str, Any], photo: Path
+) -> None:
+    measured["report"] = without_failures(measured["report"])
+    outcome = toolkit("bench", photo, "--quiet")
+    assert outcome.stderr == ""
+    assert "whole" in outcome.stdout
