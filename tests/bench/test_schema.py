@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bench.reports import make_report
-from toolkit.bench.schema import BenchReport, read_report, to_document, write_report
+from tests.conftest import ROOT
+from toolkit.bench.schema import (
+    STAGES,
+    BackendTimes,
+    BenchReport,
+    Failure,
+    ModelFacts,
+    PhotoFacts,
+    PhotoTimes,
+    Round,
+    Settings,
+    read_report,
+    to_document,
+    write_report,
+)
+from toolkit.bench.statistics import Ratio, StageTime
 from toolkit.errors import InputFileError, StoreError
+from toolkit.host import HostFacts
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +140,20 @@ def test_no_damage_gets_past_the_error_family(
         to_document(copy.deepcopy(read_report(path)))
     except InputFileError as error:
         assert str(path) in str(error)  # noqa: PT017 - either outcome is right
+
+
+def test_every_field_is_documented() -> None:
+    text = (ROOT / "docs" / "bench-schema.md").read_text(encoding="utf-8")
+    documented = {
+        name
+        for line in text.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
+    kinds = (
+        *(BenchReport, HostFacts, ModelFacts, PhotoFacts, Settings, BackendTimes, Round),
+        *(PhotoTimes, Failure, StageTime, Ratio),
+    )
+    fields = {field.name for kind in kinds for field in dataclasses.fields(kind)}
+    assert documented == fields | {"schema", "version", "summary"}
+    assert all(f"`{stage}`" in text for stage in STAGES)
