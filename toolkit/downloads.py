@@ -90,8 +90,10 @@ def download(
     """
     if is_offline():
         raise DownloadError(
-            f"{public_url(url)}: the network is not to be used, TOOLKIT_OFFLINE is set"
+            f"{public_url(url)}: the network is not to be used, TOOLKIT_OFFLINE is set",
+            "unset it, or give a file: --from PATH, or a folder in TOOLKIT_MIRROR",
         )
+    log.info("downloading %s", public_url(url))
     for pause in (*PAUSES, None):
         try:
             with target.open("wb") as file:

@@ -121,8 +121,7 @@ and '-'
     name, spec = _wanted(name, origin)
     if origin is None and not force and (present := _intact(store, name, spec)):
         return Fetched(name, store.graph_path(name), present, fresh=False)
-    if importlib.util.find_spec("tensorflow") is None:
-        import_tensorflow()  # raises; better before the download than after it
+    _need_tensorflow()
     with store.lock(name, deadline=deadline):
         store.clean(name)
         present = None if force else _intact(store, name, spec)
@@ -172,7 +171,6 @@ class _Job:
         url = str(origin)
         archive = partial_path(self.store.models / self.name)
         size = self.spec.size if self.spec else None
-        log.info("downloading %s", public_url(url))
         try:
             with translated(archive):
                 archive.parent.mkdir(parents=True, exist_ok=True)
@@ -193,6 +191,7 @@ class _Job:
         if self.present:
             path = self.store.graph_path(self.name)
             return Fetched(self.name, path, self.present, fresh=False)
+        log.info("checking %s", archive)
         data = extract_graph(file, shown)
         graph = FrozenGraph(
             name=self.name,
@@ -235,6 +234,12 @@ class _Job:
                 "the first was pinned on first use; this file is damaged or was changed: if the "
                 f"change is meant, toolkit models --remove {self.name} drops the pin",
             )
+
+
+def _need_tensorflow() -> None:
+    """Fail before the download, not after it; without the seconds that the import takes."""
+    if importlib.util.find_spec("tensorflow") is None:
+        import_tensorflow()
 
 
 def _wanted(name: str | None, origin: str | Path | None) -> tuple[str, ModelSpec | None]:
