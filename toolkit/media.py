@@ -81,7 +81,9 @@ def read_photo(path: Path | str, *, max_pixels: int | None = None) -> Photo:
     path = Path(path)
     if not path.exists():
         raise PhotoError(path, "no such file")
-    if not path.is_file():  # a folder; or a pipe or device, which might never end
+    if path.is_dir():
+        raise PhotoError(path, "is a folder")
+    if not path.is_file():  # a pipe or device, which might never end
         raise PhotoError(path, "is not a regular file")
     if path.stat().st_size == 0:
         raise PhotoError(path, "is empty")
