@@ -35,6 +35,9 @@ WRITTEN_AS: dict[str, tuple[int, ...]] = {
 }
 """The suffixes that can be written, with OpenCV's settings for each."""
 
+LONGEST_SIDE = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
+"""Pixels; other formats have no limit that matters."""
+
 WITHOUT_ALPHA = frozenset({".jpg", ".jpeg"})
 """Suffixes whose format has no alpha."""
 
@@ -199,36 +202,19 @@ def write_photo(
     check_writable(path)
     suffix = path.suffix.lower()
     pixels = bgr if alpha is None or suffix in WITHOUT_ALPHA else np.dstack((bgr, alpha))
-    height, width = bgr.shape[:2]
-    problem = f"{width}x{height} pixels can't be written as {suffix}"
+    _check_encodable(path, bgr.shape[0], bgr.shape[1])
     try:
-        done, encoded = cv2.imencode(suffix, pixels, WRITTEN_AS[suffix])
+        encoded = cv2.imencode(suffix, pixels, WRITTEN_AS[suffix])[1]
     except cv2.error as error:
-        raise PhotoError(path, problem, "choose .png") from error
-    if not done:
-        raise PhotoError(path, problem, "choose .png")
+        raise PhotoError(path, "can't be encoded", "choose another format") from error
     write_atomically(path, encoded.tobytes())
 
 
-def demo_photo() -> NDArray[np.uint8]:
-    """Return the demo's photo: scikit-image's astronaut, which lies inside that package.
-
-    Eileen Collins, NASA; public domain.
-
-    Returns
-    -------
-    (512, 512, 3) uint8, BGR
-
-    Raises
-    ------
-    MissingDependencyError
-        The ``demo`` extra is not installed.
-    """
-    try:
-        from skimage import data
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"the demo's photo comes with scikit-image ({error})",
-            "install the extra: pip install 'toolkit[demo]', or give a photo",
-        ) from error
-    return np.ascontiguousarray(data.astronaut()[..., ::-1], dtype=np.uint8)
+def _check_encodable(path: Path, height: int, width: int) -> None:
+    limit = LONGEST_SIDE.get(path.suffix.lower())
+    if limit is not None and max(height, width) > limit:
+        raise PhotoError(
+            path,
+            f"{width}x{height} pixels are too many for this format, which takes {limit} a side",
+            "choose .png",
+        )
