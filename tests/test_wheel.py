@@ -221,6 +221,13 @@ def test_portrait_needs_only_the_base_install(serving: Installation, photo: Path
         assert before.size == after.size
 
 
+def test_onnx_runtime_leaves_no_device_identifier_to_report_under(
+    serving: Installation, photo: Path
+) -> None:
+    serving.toolkit("portrait", photo, "-o", "quiet.png")
+    assert not list(serving.home.rglob("*onnxruntime*"))
+
+
 @pytest.mark.parametrize("command", ["verify", "convert"])
 def test_a_command_that_needs_tensorflow_names_the_extra(
     serving: Installation, command: str
