@@ -218,3 +218,27 @@ def _check_encodable(path: Path, height: int, width: int) -> None:
             f"{width}x{height} pixels are too many for this format, which takes {limit} a side",
             "choose .png",
         )
+
+
+def demo_photo() -> NDArray[np.uint8]:
+    """Return the demo's photo: scikit-image's astronaut, which lies inside that package.
+
+    Eileen Collins, NASA; public domain.
+
+    Returns
+    -------
+    (512, 512, 3) uint8, BGR
+
+    Raises
+    ------
+    MissingDependencyError
+        The ``demo`` extra is not installed.
+    """
+    try:
+        from skimage import data
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"the demo's photo comes with scikit-image ({error})",
+            "install the extra: pip install 'toolkit[demo]', or give a photo",
+        ) from error
+    return np.ascontiguousarray(data.astronaut()[..., ::-1], dtype=np.uint8)
