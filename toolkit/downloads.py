@@ -112,6 +112,7 @@ def download(
 def _get(url: str, sink: _Sink, deadline: float | None) -> None:
     import pooch
     import requests
+    import urllib3
 
     left = float("inf") if deadline is None else max(deadline - time.monotonic(), 0.01)
     downloader = pooch.HTTPDownloader(
@@ -124,6 +125,8 @@ def _get(url: str, sink: _Sink, deadline: float | None) -> None:
         downloader(url, sink, None)
     except requests.RequestException as error:
         raise _explained(error, sink) from error
+    except urllib3.exceptions.LocationParseError as error:  # requests lets it out
+        raise _AttemptError(str(error)) from error
     finally:
         sink.close_response()
     if sink.size is not None and sink.done < sink.size:

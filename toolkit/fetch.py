@@ -244,6 +244,8 @@ def _need_tensorflow() -> None:
 
 def _wanted(name: str | None, origin: str | Path | None) -> tuple[str, ModelSpec | None]:
     catalog = load_catalog()
+    if origin is not None:
+        _local_path(origin)  # raises for what is neither path nor URL
     if name is None and origin is None:
         return catalog.default.name, catalog.default
     if name is None:
@@ -303,12 +305,15 @@ def _local_path(origin: str | Path) -> Path | None:
     """Return the path an origin stands for, None where it is a URL to download."""
     if isinstance(origin, Path):
         return origin.expanduser()
-    scheme, separator, _ = origin.partition("://")
-    if not separator:
+    if "://" not in origin:
         return Path(origin).expanduser()
-    if scheme.lower() == "file":
-        return Path(url2pathname(urlsplit(origin).path))
-    if scheme.lower() in ("http", "https"):
+    try:
+        parts = urlsplit(origin)
+    except ValueError as error:
+        raise UsageError(f"{origin!a} is no URL ({error})") from error
+    if parts.scheme == "file":
+        return Path(url2pathname(parts.path))
+    if parts.scheme in ("http", "https") and parts.hostname:
         return None
     raise UsageError(f"{origin!a} can't be fetched", "give a path, or an http(s) URL")
 
