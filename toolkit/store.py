@@ -207,7 +207,7 @@ class Store:
             return Source.from_json(path.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise StoreError(
                 f"{path}: can't be read ({reason(error)})",
                 f"remove the model and fetch it again: toolkit models --remove {name}",
