@@ -79,7 +79,9 @@ class _Builder:
     def depthwise(self, x: Any, channels: int, name: str, *, stride: int, rate: int) -> Any:
         kernel = self.weights(3, 3, channels, 1, fan_in=9)
         if self.hand_set:
-            kernel[:, :, :2, 0] = 1 / 9
+            # smooth while the map shrinks; wider taps would wash the colours out
+            kernel[:, :, :2, 0] = 1 / 9 if rate == 1 else 0
+            kernel[1, 1, :2, 0] = 1 / 9 if rate == 1 else 1
         if rate > 1:  # as TF1 wrote atrous depthwise layers: space to batch and back
             size = x.shape[1]
             total = -(-(size + 2 * rate) // rate) * rate
@@ -201,7 +203,7 @@ def _network(layers: _Builder, x: Any, width: int, classes: int) -> Any:
     if layers.hand_set:
         head *= 0.1
         bias[:] = -40.0
-        bias[0], bias[PERSON] = 0.0, -3.5
+        bias[0], bias[PERSON] = 0.0, -2.5
         head[0, 0, 0, PERSON] = 10.0
         head[0, 0, 1, PERSON] = -5.0
     return tf.nn.bias_add(layers.conv(x, head, "logits"), bias, name="logits/BiasAdd")
