@@ -103,8 +103,8 @@ def test_a_hosts_path_inside_a_container_falls_back_to_the_mount(tmp_path: Path)
 
 def test_a_path_outside_the_namespace_never_leaves_the_mount(tmp_path: Path) -> None:
     root = fake_tree(tmp_path, "0::/../../evil\n", **{"cpu.max": "300000 100000"})
-    (tmp_path / "evil").mkdir()
-    (tmp_path / "evil/cpu.max").write_text("100000 100000")
+    (tmp_path / "sys/evil").mkdir()
+    (tmp_path / "sys/evil/cpu.max").write_text("100000 100000")
     assert available_cores(root=root) == 3
 
 
