@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from hypothesis import strategies as st
@@ -29,6 +29,15 @@ class PaintedBackend:
         self.seen.append(image.shape)
         red = image[..., 0]
         return np.where(red >= red.mean(), self.label, 0).astype(np.int64)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.close()
 
 
 def random_photo(seed: int, height: int, width: int) -> NDArray[np.uint8]:

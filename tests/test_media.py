@@ -176,6 +176,7 @@ def test_what_is_no_photo_is_named(tmp_path: Path) -> None:
         "pipe.jpg": "is not a regular file",
         "nowhere.jpg": "no such file",
         ".": "is a folder",
+        "long" * 100: "can't be read",
     }.items():
         with pytest.raises(PhotoError, match=problem) as caught:
             read_photo(tmp_path / name)

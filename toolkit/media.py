@@ -8,6 +8,7 @@ several times as fast.
 from __future__ import annotations
 
 import os
+import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,19 +83,27 @@ def read_photo(path: Path | str, *, max_pixels: int | None = None) -> Photo:
         The file is missing, not a photo, broken or too large.
     """
     path = Path(path)
-    if not path.exists():
-        raise PhotoError(path, "no such file")
-    if path.is_dir():
-        raise PhotoError(path, "is a folder")
-    if not path.is_file():  # a pipe or device, which might never end
-        raise PhotoError(path, "is not a regular file")
-    if path.stat().st_size == 0:
-        raise PhotoError(path, "is empty")
+    _check_file(path)
     limit = _pixel_limit() if max_pixels is None else max_pixels
     with warnings.catch_warnings():
         # Pillow warns of what it reads all the same (odd metadata) and of sizes: refused here.
         warnings.simplefilter("ignore")
         return _decode(path, limit)
+
+
+def _check_file(path: Path) -> None:
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise PhotoError(path, "no such file") from error
+    except (OSError, ValueError) as error:
+        raise PhotoError(path, f"can't be read ({error})") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise PhotoError(path, "is a folder")
+    if not stat.S_ISREG(found.st_mode):  # a pipe or device, which might never end
+        raise PhotoError(path, "is not a regular file")
+    if found.st_size == 0:
+        raise PhotoError(path, "is empty")
 
 
 def _decode(path: Path, limit: int) -> Photo:

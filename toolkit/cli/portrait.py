@@ -260,8 +260,10 @@ def _do(job: Job, backend: Backend, label: int, kernel: int, console: Console) -
         )
         _write(job, photo, made, backend.network, console)
     except (PhotoError, StoreError, BackendError) as error:
-        console.warn(f"toolkit: {error}")
-        return PhotoReport(job.photo, subject=name, error=str(error))
+        text = " ".join(str(error).split())
+        line = text if isinstance(error, PhotoError) else f"{job.photo}: {text}"
+        console.warn(f"toolkit: {line}")
+        return PhotoReport(job.photo, subject=name, error=line)
     if not made.subject_found:
         console.warn(f"{job.photo}: no {name} found: written unchanged")
     labels = tuple(_label_shares(made, backend.network))

@@ -1,0 +1,300 @@
+"""``toolkit portrait``: files in, files out, what is said, and every exit code."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import tutorial
+from tests.conftest import ROOT, Command
+from tests.samples import PaintedBackend, random_photo
+from toolkit import resolve
+from toolkit.backends import Backend
+from toolkit.cli.portrait import plan_jobs, portrait_command
+from toolkit.errors import BackendError, UsageError
+from toolkit.media import read_photo, write_photo
+from toolkit.portrait.blur import KERNEL, KERNEL_LIMIT
+
+
+@pytest.fixture
+def painted(monkeypatch: pytest.MonkeyPatch) -> PaintedBackend:
+    """A backend that needs no model, in place of the one the command would open."""
+    backend = PaintedBackend()
+
+    def open_painted(model: object, name: str, *, threads: int | None) -> Backend:
+        return backend
+
+    monkeypatch.setattr(resolve, "open_backend", open_painted)
+    return backend
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A photo in a folder of its own."""
+    path = tmp_path / "photos" / "me.png"
+    write_photo(path, random_photo(1, 90, 120))
+    return path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_portrait_lies_beside_the_photo_and_is_the_tutorials(
+    toolkit: Command, painted: PaintedBackend, photo: Path
+) -> None:
+    outcome = toolkit("portrait", photo)
+    assert outcome.code == 0
+    expected = tutorial.portrait(read_photo(photo).bgr, painted.segment, crop=65)
+    assert np.array_equal(read_photo(photo.with_name("me.portrait.png")).bgr, expected)
+    assert names(photo.parent) == ["me.png", "me.portrait.png"]
+
+
+def test_it_prints_sizes_labels_and_where_it_wrote(
+    toolkit: Command, painted: PaintedBackend, photo: Path
+) -> None:
+    lines = toolkit("portrait", photo).stdout.splitlines()
+    assert lines[0] == f"{photo}: photo 120x90, network input 65x48"
+    assert "person " in lines[1]
+    assert "background " in lines[1]
+    assert lines[2].endswith(str(photo.with_name("me.portrait.png")))
+
+
+def test_the_model_and_backend_in_use_are_said_on_stderr(
+    toolkit: Command, painted: PaintedBackend, photo: Path
+) -> None:
+    outcome = toolkit("portrait", photo)
+    assert "model standin" in outcome.stderr
+    assert "backend painted 0" in outcome.stderr
+    assert toolkit("portrait", photo, "--quiet").stderr == ""
+
+
+def test_stages_and_overlay_are_written_beside_it(
+    toolkit: Command, painted: PaintedBackend, photo: Path
+) -> None:
+    toolkit("portrait", photo, "--stages", "--overlay")
+    assert names(photo.parent) == [
+        "me.overlay.png",
+        "me.png",
+        "me.portrait.png",
+        "me.stages.png",
+    ]
+    labels = painted.segment(tutorial.network_input(read_photo(photo).bgr, 65))
+    expected = tutorial.look(read_photo(photo).bgr, tutorial.full_mask(labels, 90, 120))
+    assert np.array_equal(read_photo(photo.with_name("me.overlay.png")).bgr, expected)
+
+
+def test_blur_sets_the_kernel(toolkit: Command, painted: PaintedBackend, photo: Path) -> None:
+    toolkit("portrait", photo, "--blur", "1")
+    assert np.array_equal(read_photo(photo.with_name("me.portrait.png")).bgr, read_photo(photo).bgr)
+
+
+def test_the_kernels_range_and_default_are_the_librarys(toolkit: Command) -> None:
+    assert inspect.signature(portrait_command).parameters["blur"].default == KERNEL
+    assert toolkit("portrait", "a.png", "--blur", str(KERNEL_LIMIT + 1)).code == 2
+    assert toolkit("portrait", "a.png", "--blur", "0").code == 2
+
+
+def test_alpha_is_kept_and_where_it_cannot_be_that_is_said(
+    toolkit: Command, painted: PaintedBackend, tmp_path: Path
+) -> None:
+    pixels = random_photo(1, 40, 40)
+    write_photo(tmp_path / "a.png", pixels, pixels[..., 0])
+    quiet = toolkit("portrait", tmp_path / "a.png")
+    alpha = read_photo(tmp_path / "a.portrait.png").alpha
+    assert alpha is not None
+    assert np.array_equal(alpha, pixels[..., 0])
+    assert "transparency" not in quiet.stderr
+    outcome = toolkit("portrait", tmp_path / "a.png", "-o", tmp_path / "b.jpg")
+    assert outcome.code == 0
+    assert "JPEG has no transparency" in outcome.stderr
+
+
+def test_without_the_subject_the_photo_is_written_unchanged_with_a_warning(
+    toolkit: Command, painted: PaintedBackend, photo: Path
+) -> None:
+    outcome = toolkit("portrait", photo, "--subject", "cat", "--json")
+    assert outcome.code == 0
+    assert f"{photo}: no cat found: written unchanged" in outcome.stderr
+    assert json.loads(outcome.stdout)["photos"][0]["subject_found"] is False
+    assert np.array_equal(read_photo(photo.with_name("me.portrait.png")).bgr, read_photo(photo).bgr)
+
+
+def test_a_missing_subject_is_a_failed_check_only_where_required(
+    toolkit: Command, painted: PaintedBackend, photo: Path
+) -> None:
+    assert toolkit("portrait", photo, "--subject", "cat", "--require-subject").code == 1
+    assert toolkit("portrait", photo, "--require-subject").code == 0
+
+
+def test_the_subject_may_be_a_number(
+    toolkit: Command, painted: PaintedBackend, photo: Path
+) -> None:
+    painted.label = 8
+    document = json.loads(toolkit("portrait", photo, "--subject", "8", "--json").stdout)
+    assert document["photos"][0]["subject"] == "cat"
+    assert document["photos"][0]["subject_found"] is True
+
+
+def test_an_unknown_subject_lists_the_labels(
+    toolkit: Command, painted: PaintedBackend, photo: Path
+) -> None:
+    outcome = toolkit("portrait", photo, "--subject", "unicorn")
+    assert outcome.code == 2
+    assert "background, aeroplane" in outcome.stderr
+    assert names(photo.parent) == ["me.png"]
+
+
+def test_a_broken_photo_is_named_and_the_others_are_done(
+    toolkit: Command, painted: PaintedBackend, photo: Path
+) -> None:
+    broken = photo.with_name("broken.jpg")
+    broken.write_bytes(b"\xff\xd8\xff broken")
+    missing = photo.with_name("missing.jpg")
+    outcome = toolkit("portrait", broken, photo, missing, "--require-subject")
+    assert outcome.code == 3
+    named = [line for line in outcome.stderr.splitlines() if line.startswith("toolkit: ")]
+    assert len(named) == 2
+    assert str(broken) in named[0]
+    assert f"{missing}: no such file" in named[1]
+    assert "me.portrait.png" in names(photo.parent)
+
+
+def test_a_backend_that_fails_on_one_photo_does_not_stop_the_others(
+    toolkit: Command,
+    painted: PaintedBackend,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = photo.with_name("other.png")
+    write_photo(other, random_photo(2, 60, 60))
+    segment = painted.segment
+
+    def fail_once(image: tutorial.Pixels) -> tutorial.Labels:
+        monkeypatch.setattr(painted, "segment", segment)
+        raise BackendError("out of memory")
+
+    monkeypatch.setattr(painted, "segment", fail_once)
+    outcome = toolkit("portrait", photo, other)
+    assert outcome.code == 3
+    assert "me.png: out of memory" in outcome.stderr
+    assert names(photo.parent) == ["me.png", "other.png", "other.portrait.png"]
+
+
+def test_json_is_one_document_with_a_line_per_photo(
+    toolkit: Command, painted: PaintedBackend, photo: Path
+) -> None:
+    missing = photo.with_name("missing.jpg")
+    outcome = toolkit("portrait", photo, missing, "--json")
+    assert outcome.code == 3
+    document = json.loads(outcome.stdout)
+    done, failed = document.pop("photos")
+    assert document == {"schema": 1, "model": "standin", "backend": "onnx"}
+    shares = {label["name"]: label["share"] for label in done.pop("labels")}
+    assert sum(shares.values()) == pytest.approx(1)
+    assert set(shares) == {"person", "background"}
+    assert done == {
+        "photo": str(photo),
+        "output": str(photo.with_name("me.portrait.png")),
+        "photo_size": [90, 120],
+        "network_size": [48, 65],
+        "subject": "person",
+        "subject_found": True,
+        "error": None,
+    }
+    assert failed["error"] == f"{missing}: no such file"
+    assert failed["output"] is None
+
+
+@pytest.mark.parametrize(
+    ("photo", "output", "expected"),
+    [
+        ("a.jpg", None, "a.portrait.jpg"),
+        ("x/a.b.JPEG", None, "x/a.b.portrait.JPEG"),
+        ("a.gif", None, "a.portrait.png"),
+        ("a", None, "a.portrait.png"),
+        ("x/a.jpg", "out.png", "out.png"),
+        ("x/a.jpg", "out/", "out/a.portrait.jpg"),
+        ("x/a.jpg", "folder", "folder/a.portrait.jpg"),
+    ],
+)
+def test_where_a_portrait_goes(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    photo: str,
+    output: str | None,
+    expected: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    [job] = plan_jobs([Path(photo)], output, stages=True, overlay=True)
+    assert job.output == Path(expected)
+    stem = str(Path(expected).with_suffix("")).removesuffix(".portrait")
+    assert job.stages == Path(f"{stem}.stages.png")
+    assert job.overlay == Path(f"{stem}.overlay.png")
+
+
+def test_several_photos_go_to_a_folder_that_is_made(
+    toolkit: Command, painted: PaintedBackend, photo: Path, tmp_path: Path
+) -> None:
+    other = photo.with_name("other.png")
+    write_photo(other, random_photo(2, 60, 60))
+    assert toolkit("portrait", photo, other, "-o", tmp_path / "new" / "folder").code == 0
+    assert names(tmp_path / "new" / "folder") == ["me.portrait.png", "other.portrait.png"]
+
+
+@pytest.mark.parametrize(
+    ("photos", "output", "problem"),
+    [
+        (["a.jpg", "x/a.jpg"], "out/", "would both be written to"),
+        (["a.jpg", "a.jpg"], None, "would both be written to"),
+        (["a.jpg", "./a.jpg"], None, "would both be written to"),
+        (["a.jpg", "a.png"], None, "would both be written to"),  # their stages
+        (["a.jpg", "b.jpg"], "one.jpg", "is one file for several photos"),
+        (["a.jpg"], "a.jpg", "is one of the photos"),
+        (["x/a.jpg"], "x/../x/a.jpg", "is one of the photos"),
+        (["a.jpg", "a.portrait.jpg"], None, "is one of the photos"),
+        (["a.jpg"], "out.gif", "can't write .gif"),
+        (["a.jpg"], "out", "can't write a file without suffix"),
+    ],
+)
+def test_names_that_make_no_sense_are_refused_before_any_work(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    photos: list[str],
+    output: str | None,
+    problem: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=problem):
+        plan_jobs(list(map(Path, photos)), output, stages=True, overlay=True)
+
+
+def test_a_link_to_a_photo_is_not_written_over(tmp_path: Path) -> None:
+    photo, link = tmp_path / "a.jpg", tmp_path / "link.jpg"
+    photo.touch()
+    link.symlink_to(photo)
+    with pytest.raises(UsageError, match="is one of the photos"):
+        plan_jobs([photo], str(link), stages=False, overlay=False)
+
+
+def test_the_bundled_network_makes_a_portrait_without_tensorflow(
+    photo: Path, tmp_path: Path
+) -> None:
+    command = f"""
+import sys
+from toolkit.cli import app
+app(["portrait", {str(photo)!r}, "--stages"], standalone_mode=False)
+assert "tensorflow" not in sys.modules, "TensorFlow was imported"
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert names(photo.parent) == ["me.png", "me.portrait.png", "me.stages.png"]
