@@ -1,10 +1,100 @@
-"""Serve, export and benchmark DeepLabV3 segmentation graphs."""
+"""Serve, export and benchmark DeepLabV3 segmentation graphs.
 
-import os
+The command line's work as a Python API. Names are imported when first used, so that ``import
+toolkit`` costs nothing and TensorFlow is only loaded by what needs it.
+
+Examples
+--------
+>>> import toolkit
+>>> model = toolkit.resolve_model("standin")
+>>> with toolkit.open_backend(model, "onnx") as backend:
+...     made = toolkit.make_portrait(toolkit.demo_photo(), backend)
+>>> made.subject_found, made.image.shape
+(True, (512, 512, 3))
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from toolkit.backends import load_backend
+    from toolkit.bench.run import run_bench
+    from toolkit.bench.schema import read_report
+    from toolkit.bench.statistics import summarise
+    from toolkit.convert import convert_model, read_manifest
+    from toolkit.demo import run_demo
+    from toolkit.errors import ToolkitError
+    from toolkit.fetch import fetch_model
+    from toolkit.graphs import inspect_graph, read_graph
+    from toolkit.host import available_cores, host_facts
+    from toolkit.media import demo_photo, read_photo, write_photo
+    from toolkit.parity import check_parity, compare_label_maps, compare_masks
+    from toolkit.portrait import make_portrait, preprocess
+    from toolkit.resolve import open_backend, resolve_model
+    from toolkit.store import Store
+    from toolkit.verify import verify_model
 
 __version__ = "0.1.0"
 
-# From 1.29 on, ONNX Runtime's wheels report sessions and models to their maker unless this is set
-# before they are imported. Nothing goes out from here but what the user asked to fetch. A value
-# that the user has set stays.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+_ROOMS = {
+    "toolkit.backends": ("load_backend",),
+    "toolkit.bench.run": ("run_bench",),
+    "toolkit.bench.schema": ("read_report",),
+    "toolkit.bench.statistics": ("summarise",),
+    "toolkit.convert": ("convert_model", "read_manifest"),
+    "toolkit.demo": ("run_demo",),
+    "toolkit.errors": ("ToolkitError",),
+    "toolkit.fetch": ("fetch_model",),
+    "toolkit.graphs": ("inspect_graph", "read_graph"),
+    "toolkit.host": ("available_cores", "host_facts"),
+    "toolkit.media": ("demo_photo", "read_photo", "write_photo"),
+    "toolkit.parity": ("check_parity", "compare_label_maps", "compare_masks"),
+    "toolkit.portrait": ("make_portrait", "preprocess"),
+    "toolkit.resolve": ("open_backend", "resolve_model"),
+    "toolkit.store": ("Store",),
+    "toolkit.verify": ("verify_model",),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "Store",
+    "ToolkitError",
+    "__version__",
+    "available_cores",
+    "check_parity",
+    "compare_label_maps",
+    "compare_masks",
+    "convert_model",
+    "demo_photo",
+    "fetch_model",
+    "host_facts",
+    "inspect_graph",
+    "load_backend",
+    "make_portrait",
+    "open_backend",
+    "preprocess",
+    "read_graph",
+    "read_manifest",
+    "read_photo",
+    "read_report",
+    "resolve_model",
+    "run_bench",
+    "run_demo",
+    "summarise",
+    "verify_model",
+    "write_photo",
+]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        room = _ROOM_OF[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return getattr(importlib.import_module(room), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOM_OF})
