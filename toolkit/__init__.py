@@ -16,6 +16,7 @@ Examples
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
     from toolkit.verify import verify_model
 
 __version__ = "0.1.0"
+
+# From 1.29 on, ONNX Runtime's wheels report sessions and models to their maker unless this is set
+# before they are imported. Nothing goes out from here but what the user asked to fetch. A value
+# that the user has set stays.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _ROOMS = {
     "toolkit.backends": ("load_backend",),
