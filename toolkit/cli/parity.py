@@ -1,4 +1,4 @@
-"""``toolkit parity``: do both backends find the same mask?"""
+"""``toolkit parity``: whether both backends find the same mask."""
 
 from __future__ import annotations
 
@@ -168,10 +168,10 @@ def _print(compared: dict[Path, PhotoParity], limits: Thresholds, console: Conso
             for path, one in compared.items()
         ],
     )
-    failed = sum(bool(one.failures(limits)) for one in compared.values())
+    count = sum(bool(one.failures(limits)) for one in compared.values())
     console.result()
     console.result(
-        f"FAILED on {failed} of {len(compared)} photos"
-        if failed
+        f"FAILED on {count} of {len(compared)} photos"
+        if count
         else f"passed on {len(compared)} photos"
     )
