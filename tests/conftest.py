@@ -6,7 +6,8 @@ from ``models/make_standin.py``; nothing here touches the network.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,16 @@ from models import make_standin
 from toolkit.graphs import FrozenGraph
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """Undo what a command did to the log, so that the next test's `caplog` hears it."""
+    yield
+    log = logging.getLogger("toolkit")
+    log.handlers.clear()
+    log.setLevel(logging.NOTSET)
+    log.propagate = True
 
 
 @pytest.fixture(scope="session")
