@@ -1,0 +1,48 @@
+"""``toolkit convert`` as a user sees it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command, write_graph
+from toolkit.catalog import load_catalog
+
+pytestmark = pytest.mark.tensorflow
+
+
+def test_the_export_lies_where_it_says_and_beside_it_its_manifest(
+    toolkit: Command, home: Path, tmp_path: Path
+) -> None:
+    graph = write_graph(tmp_path / "narrow.pb", crop=97, width=4)
+    done = toolkit("convert", graph.source, "--opset", "13", "--json")
+    document = json.loads(done.stdout)
+    assert done.code == 0
+    path = home / "exported" / "narrow.plain.opset13.onnx"
+    assert document["path"] == str(path)
+    assert document["published"]
+    manifest = json.loads(path.with_name(path.name + ".json").read_text())
+    assert manifest["schema"] == "toolkit-manifest"
+    assert manifest["sha256"] == document["manifest"]["sha256"]
+    assert toolkit("verify", graph.source, "--json").code == 0
+
+
+def test_an_opset_out_of_range_is_a_usage_error(toolkit: Command) -> None:
+    done = toolkit("convert", "--opset", "10")
+    assert done.code == 2
+    assert "opset 10 is out of range; choose 11 to 18" in done.stderr
+
+
+def test_an_onnx_file_is_a_usage_error(toolkit: Command) -> None:
+    done = toolkit("convert", load_catalog().bundled.onnx)
+    assert done.code == 2
+    assert "is an ONNX file already" in done.stderr
+
+
+def test_a_folder_that_can_not_be_written_is_one_line(toolkit: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = toolkit("convert", "--quiet", "--output", tmp_path / "file" / "a.onnx")
+    assert done.code == 3
+    assert len(done.stderr.splitlines()) == 1
