@@ -1,0 +1,102 @@
+"""What is timed on: made-up photos of three sizes with a person's mask, and the bundled network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from toolkit.backends import Backend, load_backend
+from toolkit.catalog import Network, load_catalog
+from toolkit.portrait import PERSON, network_size, photo_mask, preprocess, subject_mask
+
+SIZES = ((640, 480), (1280, 720), (4000, 3000))
+OFFICIAL_CROP = (513, 513)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A photo, and what the official network might say of it.
+
+    Attributes
+    ----------
+    name : str
+        Width and height, as in 1280x720.
+    photo : (H, W, 3) uint8, BGR
+    network_input : (h, w, 3) uint8, RGB
+    labels : (h, w) int64
+        A person in the middle, about a fifth of the picture.
+    mask : (H, W) uint8, 0 or 255
+    """
+
+    name: str
+    photo: NDArray[np.uint8]
+    network_input: NDArray[np.uint8]
+    labels: NDArray[np.integer[Any]]
+    mask: NDArray[np.uint8]
+
+
+@pytest.fixture(scope="session", params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def scene(request: pytest.FixtureRequest) -> Scene:
+    """A photo of each size."""
+    width, height = request.param
+    photo = made_photo(height, width)
+    network_width, network_height = network_size(height, width, OFFICIAL_CROP)
+    labels = made_labels(network_height, network_width)
+    return Scene(
+        name=f"{width}x{height}",
+        photo=photo,
+        network_input=preprocess(photo, OFFICIAL_CROP),
+        labels=labels,
+        mask=photo_mask(subject_mask(labels, PERSON), height, width),
+    )
+
+
+@pytest.fixture(scope="session")
+def bundled() -> Iterator[Backend]:
+    """The bundled network in ONNX Runtime, on every core this process may use."""
+    with load_backend("onnx", load_catalog().bundled.onnx) as backend:
+        yield backend
+
+
+class Cast:
+    """Runs a network for its time and answers with a label map for its content.
+
+    The bundled network need not find anyone in a made-up photo, and without a subject there is
+    nothing to blur.
+    """
+
+    def __init__(self, backend: Backend, labels: NDArray[np.integer[Any]]) -> None:
+        self.backend = backend
+        self.labels = labels
+        self.network = Network(OFFICIAL_CROP, load_catalog().bundled.network.labels)
+
+    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+        """Label an image, seemingly."""
+        self.backend.segment(image)
+        return self.labels
+
+
+def made_photo(height: int, width: int) -> NDArray[np.uint8]:
+    """Soft colours with grain on them, always the same."""
+    rng = np.random.default_rng(2018)
+    coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    soft = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    grain = rng.integers(0, 24, (height, width, 3), dtype=np.uint8)
+    return np.asarray(cv2.add(soft, grain), np.uint8)
+
+
+def made_labels(height: int, width: int) -> NDArray[np.integer[Any]]:
+    """Head and shoulders in the middle of the picture."""
+    canvas = np.zeros((height, width), np.uint8)
+    tall = height / 2.0
+    head = (round(tall * 0.3), round(tall * 0.4))
+    cv2.ellipse(canvas, (width // 2, round(tall * 0.75)), head, 0, 0, 360, PERSON, cv2.FILLED)
+    body = (round(tall * 0.65), round(tall * 0.95))
+    cv2.ellipse(canvas, (width // 2, height), body, 0, 180, 360, PERSON, cv2.FILLED)
+    return canvas.astype(np.int64)
