@@ -139,6 +139,7 @@ def test_the_folder_it_is_started_in_shadows_no_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "json.py").write_text("raise RuntimeError('shadowed')")
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # a relative one would be found in there
     monkeypatch.chdir(tmp_path)
     times, failures = run_stubs(tmp_path, "half_person")
     assert failures == ()
