@@ -168,9 +168,7 @@ def _preprocess(tf: Any, photo: Any, crop: int) -> tuple[Any, Any, Any]:
     """Resize so that the longer side is `crop`, pad with mid-grey, scale to -1..1."""
     size = tf.shape(photo)[1:3]
     ratio = tf.constant(float(crop)) / tf.cast(tf.reduce_max(size), tf.float32)
-    fitted = tf.maximum(
-        tf.cast(tf.floor(tf.cast(size, tf.float32) * ratio + 0.5), tf.int32), 1
-    )
+    fitted = tf.maximum(tf.cast(tf.floor(tf.cast(size, tf.float32) * ratio + 0.5), tf.int32), 1)
     resized = tf.raw_ops.ResizeBilinear(
         images=tf.cast(photo, tf.float32), size=fitted, align_corners=True
     )

@@ -14,6 +14,7 @@ from toolkit import demo
 from toolkit.convert import read_manifest
 from toolkit.errors import DownloadError
 from toolkit.media import write_photo
+from toolkit.store import Store
 
 pytestmark = pytest.mark.tensorflow
 
@@ -62,7 +63,7 @@ def test_a_network_that_is_slow_or_wrong_does_not_stop_the_demo(
     steps: list[demo.Step] = []
     found = demo._fetch(
         None,
-        demo.Store.default(),
+        Store.default(),
         lambda name, line, **figures: steps.append(demo.Step(name, line, figures)),
     )
     assert found.kind == "bundled"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conftest import Command
+from tests.conftest import Command, write_graph
 from toolkit.backends.onnx import OnnxBackend
 from toolkit.backends.tf import TfBackend
 from toolkit.parity import compare_label_maps
@@ -112,13 +112,15 @@ def test_random_sizes_agree_under_the_near_tie_rule(in_real_store: Path, shared:
             assert compared.passed, (number, height, width, compared)
 
 
-def test_an_unknown_archive_given_by_path_works_in_every_command(
+def test_an_archive_of_another_crop_and_width_given_by_path_works_in_every_command(
     toolkit: Command, home: Path, shared: Path, tmp_path: Path
 ) -> None:
+    graph = write_graph(tmp_path / "graph.pb", crop=193, width=12, seed=11)
     archive = tmp_path / "somebody_elses_network.tar.gz"
-    shutil.copy(shared / "mirror" / f"{NAME}.tar.gz", archive)
+    with tarfile.open(archive, "w:gz") as file:
+        file.add(graph.source, "deeplab/frozen_inference_graph.pb")
     photo = shared / "photos" / "hopper_tiny_128x128.jpg"
-    assert toolkit("verify", archive).code == 0
+    assert "crop 193x193" in toolkit("verify", archive).stdout
     assert toolkit("convert", archive).code == 0
     for backend in ("onnx", "tf"):
         out = tmp_path / f"{backend}.png"
@@ -126,7 +128,12 @@ def test_an_unknown_archive_given_by_path_works_in_every_command(
         assert done.code == 0
     assert (tmp_path / "onnx.png").read_bytes() == (tmp_path / "tf.png").read_bytes()
     assert toolkit("parity", photo, "--model", archive).code == 0
+    assert toolkit("demo", photo, "--model", archive, "-o", tmp_path / "demo").code == 0
     done = toolkit(
         "bench", photo, "--model", archive, "--rounds", "1", "--iterations", "1", "--warmup", "0"
     )
     assert done.code == 0
+    assert toolkit("fetch", "--from", archive).code == 0
+    listed = json.loads(toolkit("models", "--json").stdout)
+    assert "somebody_elses_network" in json.dumps(listed)
+    assert toolkit("parity", photo, "--model", "somebody_elses_network").code == 0

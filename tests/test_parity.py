@@ -66,7 +66,9 @@ def test_maps_of_other_sizes_or_none_are_refused() -> None:
 
 
 @given(hnp.arrays(np.bool_, SHAPES))
-def test_iou_of_a_mask_with_itself_is_one_and_with_its_inverse_zero(mask: NDArray[np.bool_]) -> None:
+def test_iou_of_a_mask_with_itself_is_one_and_with_its_inverse_zero(
+    mask: NDArray[np.bool_],
+) -> None:
     assert mask_iou(mask, mask) == 1.0
     assert mask_iou(mask, ~mask) == 0.0
 

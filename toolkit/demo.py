@@ -21,9 +21,9 @@ from toolkit.bench.schema import Settings
 from toolkit.bench.statistics import summarise
 from toolkit.catalog import load_catalog
 from toolkit.convert import convert_model
+from toolkit.convert.conversion import DEFAULT_OPSET, PROFILE
 from toolkit.errors import BackendError, ToolkitError, UsageError
 from toolkit.fetch import fetch_model
-from toolkit.convert.conversion import DEFAULT_OPSET, PROFILE
 from toolkit.graphs import FrozenGraph, import_tensorflow
 from toolkit.host import available_cores
 from toolkit.media import demo_photo, read_photo, write_photo
@@ -81,7 +81,7 @@ def run_demo(
     model: str | None = None,
     folder: Path | None = None,
     subject: str = "person",
-    tell: Callable[[Step], None] = lambda step: None,
+    tell: Callable[[Step], None] | None = None,
 ) -> Demo:
     """Do the whole job on one photo and leave the results in a folder.
 
@@ -96,7 +96,7 @@ def run_demo(
         By default ``exported/demo`` in the store.
     subject : str
         Name or number of the label that stays sharp.
-    tell : callable
+    tell : callable, optional
         Gets each step as soon as it is done.
 
     Returns
@@ -118,7 +118,8 @@ def run_demo(
 
     def record(name: str, line: str, **figures: Any) -> None:
         steps.append(Step(name, line, figures))
-        tell(steps[-1])
+        if tell:
+            tell(steps[-1])
 
     found = _fetch(model, store, record)
     graph = found.graph(store)

@@ -16,7 +16,7 @@ from toolkit.errors import BackendError
 
 def small_model(seed: int) -> onnx.ModelProto:
     """(x + 1) * (x * 2) + (x + 1), with names, constants' sharing and listing order by `seed`."""
-    shuffled = random.Random(seed)  # noqa: S311 - a shuffle, no secret
+    shuffled = random.Random(seed)
 
     def fresh(stem: str) -> str:
         return f"{stem}__{shuffled.randrange(10**6)}"

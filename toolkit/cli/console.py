@@ -84,7 +84,9 @@ class Console:
         Less or more on stderr.
     """
 
-    def __init__(self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False
+    ) -> None:
         self.as_json = as_json
         self.quiet = quiet
         level = logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO
@@ -135,7 +137,7 @@ class Console:
             Called with (done, total or None).
         """
         if self.quiet or not sys.stderr.isatty():
-            yield lambda done, total: None
+            yield lambda done, total: None  # noqa: ARG005 - nobody looks
             return
         from rich.console import Console as RichConsole
         from rich.progress import Progress

@@ -33,7 +33,9 @@ def verify_command(
     model: ModelArgument = None,
     image: Annotated[
         list[Path] | None,
-        typer.Option("--image", "-i", metavar="PATH", help="A photo to verify on; may be repeated."),
+        typer.Option(
+            "--image", "-i", metavar="PATH", help="A photo to verify on; may be repeated."
+        ),
     ] = None,
     onnx: Annotated[
         Path | None,
@@ -81,7 +83,9 @@ def verify_command(
         raise typer.Exit(Exit.CHECK_FAILED)
 
 
-def verification_images(graph: FrozenGraph, photos: list[Path], console: Console) -> dict[str, NDArray[np.uint8]]:
+def verification_images(
+    graph: FrozenGraph, photos: list[Path], console: Console
+) -> dict[str, NDArray[np.uint8]]:
     """Read the demo's photo and the photos given, each as the portrait pipeline would feed it."""
     from toolkit.errors import MissingDependencyError
     from toolkit.graphs import inspect_graph
@@ -106,7 +110,8 @@ def _print(report: VerifyReport, console: Console) -> None:
     console.document({**to_json(report), "near_tie": NEAR_TIE, "passed": report.passed})
     console.result(f"graph    {report.model}  sha256 {report.graph_sha256}")
     console.result(
-        f"tensors  {INPUT.name} uint8 [1, H, W, 3] -> {OUTPUT.name} {contract.output_dtype} [1, H, W]"
+        f"tensors  {INPUT.name} uint8 [1, H, W, 3] -> "
+        f"{OUTPUT.name} {contract.output_dtype} [1, H, W]"
     )
     console.result(f"network  crop {width}x{height}, {len(contract.network.labels)} labels")
     console.result()

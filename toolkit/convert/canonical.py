@@ -58,7 +58,8 @@ def canonical_form(model: ModelProto) -> ModelProto:
         producer_version=model.producer_version,
         graph=result,
         opset_import=sorted(
-            (entry for entry in model.opset_import if entry.domain in domains), key=attrgetter("domain")
+            (entry for entry in model.opset_import if entry.domain in domains),
+            key=attrgetter("domain"),
         ),
     )
 
@@ -128,4 +129,3 @@ class _Walk:
                 attribute=sorted(node.attribute, key=attrgetter("name")),
             )
         )
-
