@@ -34,7 +34,9 @@ def photo(tmp_path: Path) -> Path:
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What `run_bench` was asked, and the report it gives: set ``report`` to change it."""
-    calls: dict[str, Any] = {"report": make_report({"tf": [[3_000_000]], "onnx": [[2_000_000]]})}
+    calls: dict[str, Any] = {
+        "report": make_report({"tf": [[3_000_000]] * 2, "onnx": [[2_000_000]] * 2})
+    }
 
     def fake(
         model: object,
@@ -94,8 +96,8 @@ def test_the_table_has_stages_backends_units_and_the_ratio(
         assert stage in outcome.stdout
     assert "in ms" in outcome.stdout
     assert "3.00 ± 0.00" in outcome.stdout
-    assert "whole: onnx is 1.50 times as fast as tf (1.50 to 1.50 over 1 rounds)" in outcome.stdout
-    assert "1 fresh processes per backend x 1 passes, 1 warm-ups, 2 threads" in outcome.stdout
+    assert "whole: onnx is 1.50 times as fast as tf (1.50 to 1.50 over 2 rounds)" in outcome.stdout
+    assert "2 fresh processes per backend x 1 passes, 1 warm-ups, 2 threads" in outcome.stdout
     assert "unstable" not in outcome.stdout
 
 
@@ -106,6 +108,15 @@ def test_an_unstable_time_is_called_so(
     outcome = toolkit("bench", photo)
     assert "unstable (deviation over median above 10%): onnx segment 20%" in outcome.stdout
     assert "times as fast" not in outcome.stdout
+
+
+def test_a_single_process_claims_no_deviation(
+    toolkit: Command, measured: dict[str, Any], photo: Path
+) -> None:
+    measured["report"] = without_failures(make_report({"onnx": [[3_000_000]]}))
+    outcome = toolkit("bench", photo)
+    assert "3.00" in outcome.stdout
+    assert "±" not in outcome.stdout.partition("\n\n")[2]
 
 
 def test_a_photo_without_the_subject_is_said(

@@ -170,7 +170,9 @@ def _print(report: BenchReport, console: Console) -> None:
 
 
 def _cell(time: StageTime) -> str:
-    return f"{time.median_ns / 1e6:.2f} ± {time.mad_ns / 1e6:.2f}"
+    middle = f"{time.median_ns / 1e6:.2f}"
+    # One process has no deviation from itself; "± 0.00" would look like certainty.
+    return middle if time.processes == 1 else f"{middle} ± {time.mad_ns / 1e6:.2f}"
 
 
 def _print_ratios(summary: Summary, photo: int, console: Console) -> None:
