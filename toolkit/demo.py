@@ -261,6 +261,8 @@ def _bench(
         Settings(rounds=2, iterations=5, warmup=2, threads=available_cores(), subject=subject),
         store=store,
     )
+    if report.failures:
+        raise BackendError(report.failures[0].problem)
     summary = summarise(report)
     whole = {name: summary.time(name, "whole", 0).median_ns / 1e6 for name in ("tf", "onnx")}
     record(
