@@ -1,0 +1,144 @@
+"""Kill a run at its k-th moment, for every k: real SIGKILLs of real processes.
+
+Two ways to number the moments of a run:
+
+- ``python -m tests.killing change|line SCENARIO FOLDER`` runs a scenario once per moment, each time
+  in a forked process with a store of its own, ``FOLDER/<k>``. A moment is a change of a file in
+  the store, or else that or a line of the package's code. TensorFlow's part is stubbed, so that a
+  kill takes milliseconds.
+- ``python -m tests.killing command K ARGUMENT...`` runs the real command line and kills it before
+  its K-th change of a file in the store.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tests.packing import GRAPH, member, stub_contract, write_archive
+from toolkit import fetch
+from toolkit.store import Store, publish_export
+
+PACKAGE = str(Path(fetch.__file__).parent)
+CHANGES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link")
+
+
+class Moments:
+    """Counts moments; kills this process at one of them."""
+
+    def __init__(self, fatal: int) -> None:
+        self.fatal = fatal
+        self.passed = 0
+
+    def one_more(self) -> None:
+        """Count one, and die if it is the one."""
+        self.passed += 1
+        if self.passed == self.fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def trace(self, frame: FrameType, event: str, _: object) -> Any:
+        """Count lines of the package: to be given to `sys.settrace`."""
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        if event == "line":
+            self.one_more()
+        return self.trace
+
+    def watch(self, home: Path) -> None:
+        """Count changes of files below a folder."""
+        prefix = str(home)
+
+        def hook(event: str, arguments: tuple[object, ...]) -> None:
+            if event in CHANGES and str(arguments[0]).startswith(prefix):
+                self.one_more()
+
+        sys.addaudithook(hook)
+
+
+def store_of(home: Path) -> Store:
+    """Return the store in a folder."""
+    return Store(home / "models", home / "exported")
+
+
+def fetch_into(home: Path, *, force: bool = False) -> None:
+    """Fetch the model ``m``, TensorFlow's part stubbed."""
+    vars(fetch).update(inspect_graph=stub_contract, _need_tensorflow=lambda: None)
+    archive = home / "m.tar.gz"
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    if not archive.exists():
+        write_archive(archive, member(GRAPH, b"the graph"))
+    fetch.fetch_model(origin=archive, store=store_of(home), force=force)
+
+
+def export_into(home: Path, content: bytes) -> None:
+    """Publish an export of ``m`` whose manifest says what it describes."""
+    store = store_of(home)
+    with store.lock("m"):
+        publish_export(store.export_path("m", "plain", 18), content, b"about " + content)
+
+
+def damage(home: Path) -> None:
+    """Fetch, then spoil the graph."""
+    fetch_into(home)
+    store_of(home).graph_path("m").write_bytes(b"damaged")
+
+
+def fill(home: Path) -> None:
+    """Fetch and export."""
+    fetch_into(home)
+    export_into(home, b"old")
+
+
+SCENARIOS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
+    "first fetch": (lambda _: None, fetch_into),
+    "forced fetch": (fetch_into, lambda home: fetch_into(home, force=True)),
+    "repair": (damage, fetch_into),
+    "removal": (fill, lambda home: store_of(home).remove("m")),
+    "first export": (lambda _: None, lambda home: export_into(home, b"new")),
+    "newer export": (fill, lambda home: export_into(home, b"new")),
+    "same export": (fill, lambda home: export_into(home, b"old")),
+}
+"""What is there before, and what is killed."""
+
+
+def matrix(kind: str, scenario: str, folder: Path) -> None:
+    """Run a scenario with a kill at each of its moments, until one run gets through."""
+    before, action = SCENARIOS[scenario]
+    moment, status = 0, -1
+    while status:
+        moment += 1
+        home = folder / str(moment)
+        before(home)
+        child = os.fork()
+        if not child:
+            moments = Moments(moment)
+            moments.watch(home)
+            if kind == "line":
+                sys.settrace(moments.trace)
+            action(home)
+            sys.settrace(None)
+            os._exit(0)
+        status = os.waitpid(child, 0)[1]
+        if status and os.WTERMSIG(status) != signal.SIGKILL:
+            raise SystemExit(f"moment {moment} of {scenario} failed by itself")
+
+
+def command(moment: int, arguments: list[str]) -> None:
+    """Run the command line, killed before its `moment`-th change of the store."""
+    from toolkit.cli import app
+
+    moments = Moments(moment)
+    moments.watch(Path(os.environ["TOOLKIT_HOME"]))
+    app(arguments, standalone_mode=False)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "command":
+        command(int(sys.argv[2]), sys.argv[3:])
+    else:
+        matrix(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
