@@ -192,7 +192,7 @@ HEADINGS = ("name", "here", "size", "crop", "labels", "licence", "pin", "sha256"
 
 
 def _print_table(listed: list[ModelFacts], console: Console) -> None:
-    if sys.stdout.isatty():
+    if is_terminal():
         from rich.console import Console as RichConsole
         from rich.table import Table
 
@@ -207,6 +207,11 @@ def _print_table(listed: list[ModelFacts], console: Console) -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         console.result("  ".join(cells).rstrip())
+
+
+def is_terminal() -> bool:
+    """Whether the result is read by a person and not by a program."""
+    return sys.stdout.isatty()
 
 
 def _cells(model: ModelFacts) -> tuple[str, ...]:
