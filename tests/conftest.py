@@ -27,6 +27,7 @@ def _log_as_it_was() -> Iterator[None]:
     log = logging.getLogger("toolkit")
     log.handlers.clear()
     log.setLevel(logging.NOTSET)
+    logging.getLogger("toolkit.downloads").setLevel(logging.NOTSET)
     log.propagate = True
 
 

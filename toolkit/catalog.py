@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit.errors import UsageError
+
 ARCHIVE_SUFFIX = ".tar.gz"
 GRAPH_FILE = "frozen_inference_graph.pb"
 
@@ -67,6 +69,22 @@ class Network:
             if folded in (name.casefold(), str(number)):
                 return number
         return None
+
+    def require_label(self, subject: str) -> int:
+        """Return the number of the label given by name or number.
+
+        Raises
+        ------
+        UsageError
+            The network has no such label.
+        """
+        label = self.label_id(subject)
+        if label is None:
+            raise UsageError(
+                f"the model has no label {subject!r}",
+                f"choose with --subject from: {', '.join(self.labels)}",
+            )
+        return label
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from toolkit.bench.statistics import summarise
 from toolkit.catalog import load_catalog
 from toolkit.convert import convert_model
 from toolkit.convert.conversion import DEFAULT_OPSET, PROFILE
-from toolkit.errors import BackendError, ToolkitError, UsageError
+from toolkit.errors import BackendError, ToolkitError
 from toolkit.fetch import fetch_model
 from toolkit.graphs import FrozenGraph, import_tensorflow
 from toolkit.host import available_cores
@@ -126,12 +126,7 @@ def run_demo(
     threads = available_cores()
     with TfBackend(graph, threads=threads) as reference:
         crop = reference.network.crop
-        label = reference.network.label_id(subject)
-        if label is None:
-            raise UsageError(
-                f"the model has no label {subject!r}",
-                f"choose from: {', '.join(reference.network.labels)}",
-            )
+        label = reference.network.require_label(subject)
         images = {"demo photo": preprocess(pixels, crop)}
         verified = _verify(graph, images, record)
         export = _convert(graph, images, folder, store, record)

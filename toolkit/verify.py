@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from toolkit.backends.tf import TfBackend
 from toolkit.errors import ExportError, MissingDependencyError
 from toolkit.graphs import FrozenGraph, GraphContract
 from toolkit.host import available_cores
+from toolkit.media import demo_photo, read_photo
 from toolkit.parity import LabelComparison, compare_label_maps
+from toolkit.portrait import preprocess
+
+log = logging.getLogger(__name__)
 
 SIZES = ((1, 1), (1, 513), (513, 513), (288, 513), (513, 288), (3, 2000), (2000, 3))
 """Heights and widths the graph must take: a pixel, a line, its crop, 16:9 and its turn, slivers."""
@@ -108,6 +113,33 @@ def synthetic_images() -> dict[str, NDArray[np.uint8]]:
         coarse = generator.integers(0, 256, (6, 6, 3), dtype=np.uint8)
         smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
         images[f"{width}x{height}"] = np.asarray(smooth, np.uint8).reshape(height, width, 3)
+    return images
+
+
+def photo_inputs(paths: Iterable[Path], crop: tuple[int, int]) -> dict[str, NDArray[np.uint8]]:
+    """Read photos, and the demo's where its extra is installed, as the network would see them.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+    crop : (int, int)
+        Height and width of the network's crop.
+
+    Returns
+    -------
+    dict of str to (h, w, 3) uint8 RGB
+        By the path as given; the demo's as ``demo photo``.
+
+    Raises
+    ------
+    PhotoError
+        A photo can't be read.
+    """
+    images = {str(path): preprocess(read_photo(path).bgr, crop) for path in paths}
+    try:
+        images["demo photo"] = preprocess(demo_photo(), crop)
+    except MissingDependencyError as error:
+        log.info("verifying without the demo's photo: %s", error.problem)
     return images
 
 

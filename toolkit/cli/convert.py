@@ -48,10 +48,11 @@ def convert_command(
 
     Example: `toolkit convert standin --opset 13`
     """
-    from toolkit.cli.verify import verification_images
     from toolkit.convert import convert_model
     from toolkit.errors import UsageError
+    from toolkit.graphs import inspect_graph
     from toolkit.resolve import resolve_model
+    from toolkit.verify import photo_inputs
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     found = resolve_model(model, trusted=trust_graph)
@@ -64,7 +65,7 @@ def convert_command(
             graph,
             opset=opset,
             output=output,
-            images=verification_images(graph, [], console),
+            images=photo_inputs([], inspect_graph(graph).network.crop),
             progress=progress,
         )
     manifest, inputs = made.manifest, made.report.inputs

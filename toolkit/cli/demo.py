@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +52,8 @@ def demo_command(
     from toolkit.demo import run_demo
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    if not verbose:  # each step says in one line how it went; retries are no news
+        logging.getLogger("toolkit.downloads").setLevel(logging.WARNING)
 
     def tell(step: Step) -> None:
         console.result(f"{step.name:<9} {step.line}")

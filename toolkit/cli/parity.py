@@ -76,7 +76,6 @@ def parity_command(
     Example: `toolkit parity photo.jpg --diff differences/`
     """
     from toolkit.backends.tf import TfBackend
-    from toolkit.cli.portrait import subject_label
     from toolkit.errors import InputFileError
     from toolkit.host import available_cores
     from toolkit.media import read_photo, write_photo
@@ -102,7 +101,7 @@ def parity_command(
         open_backend(found, "onnx", threads=threads) as candidate,
         console.progress("comparing") as progress,
     ):
-        label = subject_label(reference.network, subject)
+        label = reference.network.require_label(subject)
         for done, path in enumerate(image):
             progress(done, len(image))
             try:

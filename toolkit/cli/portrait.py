@@ -156,7 +156,7 @@ def portrait_command(
     found = resolve_model(model, trusted=trust_graph)
     console.say(f"model {found.name}: {found.about}")
     with open_backend(found, backend, threads=threads) as opened:
-        label = subject_label(opened.network, subject)
+        label = opened.network.require_label(subject)
         console.say(f"backend {opened.name} {opened.version}, {opened.threads} threads")
         console.say(f"style {style}: {opened.network.labels[label]} sharp, blur of {blur} pixels")
         reports = [_do(job, opened, label, blur, console) for job in jobs]
@@ -234,17 +234,6 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
                     "give them in two calls with -o",
                 )
             makers[target] = job.photo
-
-
-def subject_label(network: Network, subject: str) -> int:
-    """Return the number of a label given by name or number; raises `UsageError`."""
-    label = network.label_id(subject)
-    if label is None:
-        raise UsageError(
-            f"the model has no label {subject!r}",
-            f"choose with --subject from: {', '.join(network.labels)}",
-        )
-    return label
 
 
 def _do(job: Job, backend: Backend, label: int, kernel: int, console: Console) -> PhotoReport:

@@ -21,10 +21,6 @@ from toolkit.cli.console import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from toolkit.graphs import FrozenGraph
     from toolkit.verify import InputReport, VerifyReport
 
 
@@ -61,8 +57,9 @@ def verify_command(
 
     Example: `toolkit verify standin --image photo.jpg`
     """
+    from toolkit.graphs import inspect_graph
     from toolkit.resolve import find_export, resolve_model
-    from toolkit.verify import verify_model
+    from toolkit.verify import photo_inputs, verify_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     found = resolve_model(model, trusted=trust_graph)
@@ -73,7 +70,7 @@ def verify_command(
     with console.progress("verifying") as progress:
         report = verify_model(
             graph,
-            images=verification_images(graph, image or [], console),
+            images=photo_inputs(image or [], inspect_graph(graph).network.crop),
             export=export,
             threads=threads,
             progress=progress,
@@ -81,24 +78,6 @@ def verify_command(
     _print(report, console)
     if not report.passed:
         raise typer.Exit(Exit.CHECK_FAILED)
-
-
-def verification_images(
-    graph: FrozenGraph, photos: list[Path], console: Console
-) -> dict[str, NDArray[np.uint8]]:
-    """Read the demo's photo and the photos given, each as the portrait pipeline would feed it."""
-    from toolkit.errors import MissingDependencyError
-    from toolkit.graphs import inspect_graph
-    from toolkit.media import demo_photo, read_photo
-    from toolkit.portrait import preprocess
-
-    crop = inspect_graph(graph).network.crop
-    images = {str(path): preprocess(read_photo(path).bgr, crop) for path in photos}
-    try:
-        images["demo photo"] = preprocess(demo_photo(), crop)
-    except MissingDependencyError as error:
-        console.say(f"without the demo's photo: {error.problem}")
-    return images
 
 
 def _print(report: VerifyReport, console: Console) -> None:
