@@ -53,7 +53,7 @@ def demo_command(
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     if not verbose:  # each step says in one line how it went; retries are no news
-        logging.getLogger("toolkit.downloads").setLevel(logging.WARNING)
+        logging.getLogger("toolkit.downloads").setLevel(logging.ERROR)
 
     def tell(step: Step) -> None:
         console.result(f"{step.name:<9} {step.line}")
