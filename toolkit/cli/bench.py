@@ -33,7 +33,7 @@ def bench_command(
     image: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[IMAGE]...",
+            metavar="IMAGE",
             help="Photos to measure on. Default: the demo's photo, or a made-up one, at 1280x720.",
             show_default=False,
         ),

@@ -52,7 +52,7 @@ ModelOption = Annotated[
 ModelArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[MODEL]",
+        metavar="MODEL",
         help="A name that `toolkit models` lists, or a .tar.gz, .pb or .onnx path. "
         "Default: the official network if it is in the store, else the bundled one.",
         show_default=False,

@@ -19,7 +19,7 @@ def demo_command(
     photo: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[PHOTO]",
+            metavar="PHOTO",
             help="The photo. Default: scikit-image's astronaut, from the demo extra.",
             show_default=False,
         ),

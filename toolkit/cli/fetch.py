@@ -14,7 +14,7 @@ def fetch_command(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]",
+            metavar="NAME",
             help="A name that `toolkit models` lists, or a new one for what --from brings. "
             "Default: the file name of --from without .tar.gz, or else the official network.",
             show_default=False,

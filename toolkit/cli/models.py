@@ -222,7 +222,7 @@ def _cells(model: ModelFacts) -> tuple[str, ...]:
         f"{model.crop[1]}x{model.crop[0]}" if model.crop else "?",
         str(len(model.labels)) if model.labels else "?",
         model.licence or "?",
-        model.pin or "-",
+        model.pin or "none yet",
         model.sha256 or "-",
         model.origin or (model.urls[0] if model.urls else "-"),
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @guarded
 def parity_command(
-    image: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos to compare on.")],
+    image: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Photos to compare on.")],
     model: ModelOption = None,
     subject: Annotated[
         str,
