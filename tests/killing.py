@@ -3,9 +3,9 @@
 Two ways to number the moments of a run:
 
 - ``python -m tests.killing change|line SCENARIO FOLDER`` runs a scenario once per moment, each time
-  in a forked process with a store of its own, ``FOLDER/<k>``. A moment is a change of a file in
-  the store, or else that or a line of the package's code. TensorFlow's part is stubbed, so that a
-  kill takes milliseconds.
+  in a forked process with a store of its own, ``FOLDER/<k>``. A moment is the one before a change
+  of a file in the store, and the next line of Python after it; or else also each line of the
+  package's code. TensorFlow's part is stubbed, so that a kill takes milliseconds.
 - ``python -m tests.killing command K ARGUMENT...`` runs the real command line and kills it before
   its K-th change of a file in the store.
 """
@@ -31,9 +31,11 @@ CHANGES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncat
 class Moments:
     """Counts moments; kills this process at one of them."""
 
-    def __init__(self, fatal: int) -> None:
+    def __init__(self, fatal: int, *, every_line: bool = False) -> None:
         self.fatal = fatal
+        self.every_line = every_line
         self.passed = 0
+        self.just_changed = False
 
     def one_more(self) -> None:
         """Count one, and die if it is the one."""
@@ -42,10 +44,10 @@ class Moments:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def trace(self, frame: FrameType, event: str, _: object) -> Any:
-        """Count lines of the package: to be given to `sys.settrace`."""
-        if not frame.f_code.co_filename.startswith(PACKAGE):
-            return None
-        if event == "line":
+        """Count lines: to be given to `sys.settrace`."""
+        in_package = self.every_line and frame.f_code.co_filename.startswith(PACKAGE)
+        if event == "line" and (self.just_changed or in_package):
+            self.just_changed = False
             self.one_more()
         return self.trace
 
@@ -56,6 +58,7 @@ class Moments:
         def hook(event: str, arguments: tuple[object, ...]) -> None:
             if event in CHANGES and str(arguments[0]).startswith(prefix):
                 self.one_more()
+                self.just_changed = True
 
         sys.addaudithook(hook)
 
@@ -65,14 +68,19 @@ def store_of(home: Path) -> Store:
     return Store(home / "models", home / "exported")
 
 
+def archive_in(home: Path) -> Path:
+    """Return the archive of the model ``m``, written where it is missing."""
+    path = home / "m.tar.gz"
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        write_archive(path, member(GRAPH, b"the graph"))
+    return path
+
+
 def fetch_into(home: Path, *, force: bool = False) -> None:
     """Fetch the model ``m``, TensorFlow's part stubbed."""
     vars(fetch).update(inspect_graph=stub_contract, _need_tensorflow=lambda: None)
-    archive = home / "m.tar.gz"
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    if not archive.exists():
-        write_archive(archive, member(GRAPH, b"the graph"))
-    fetch.fetch_model(origin=archive, store=store_of(home), force=force)
+    fetch.fetch_model(origin=archive_in(home), store=store_of(home), force=force)
 
 
 def export_into(home: Path, content: bytes) -> None:
@@ -95,7 +103,7 @@ def fill(home: Path) -> None:
 
 
 SCENARIOS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
-    "first fetch": (lambda _: None, fetch_into),
+    "first fetch": (archive_in, fetch_into),
     "forced fetch": (fetch_into, lambda home: fetch_into(home, force=True)),
     "repair": (damage, fetch_into),
     "removal": (fill, lambda home: store_of(home).remove("m")),
@@ -116,10 +124,9 @@ def matrix(kind: str, scenario: str, folder: Path) -> None:
         before(home)
         child = os.fork()
         if not child:
-            moments = Moments(moment)
+            moments = Moments(moment, every_line=kind == "line")
             moments.watch(home)
-            if kind == "line":
-                sys.settrace(moments.trace)
+            sys.settrace(moments.trace)
             action(home)
             sys.settrace(None)
             os._exit(0)

@@ -197,7 +197,7 @@ def test_the_real_command_killed_from_outside_at_any_time(
     store = Store.default()
     assert assert_old_or_new(command, store)
     moments = random.Random(20261125)
-    for _ in range(8):
+    for _ in range(4):
         store.remove("m")
         child = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(took * moments.uniform(0.3, 1.1))
