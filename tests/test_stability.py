@@ -1,0 +1,152 @@
+"""What docs/stability.md promises: the fields of every JSON document, no more and no fewer."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, Command, Outcome
+from tests.test_docs import COMMANDS, archive_of, rows_of
+from toolkit.catalog import load_catalog
+from toolkit.cli import info
+from toolkit.media import demo_photo, write_photo
+from toolkit.store import Store
+
+TEXT = (ROOT / "docs" / "stability.md").read_text()
+TYPES: dict[str, set[type]] = {
+    "text": {str},
+    "integer": {int},
+    "number": {int, float},
+    "true": {bool},
+    "false": {bool},
+    "null": {type(None)},
+    "list": {list},
+    "object": {dict},
+    "as": {dict, list, type(None)},  # as in another table
+}
+
+
+def promised(heading: str) -> dict[str, str]:
+    """The fields under a heading: path to type."""
+    _, found, rest = TEXT.partition(f"# {heading}\n")
+    assert found, heading
+    text = re.split(r"^#{2,3} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    return {
+        path: kind for names, kind, _ in rows_of(text) for path in re.findall(r"`(.+?)`", names)
+    }
+
+
+def fields(document: Any, closed: set[str], path: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a document with their paths; what lies in `closed` is not opened."""
+    if isinstance(document, dict) and path not in closed:
+        for key, value in document.items():
+            yield from fields(value, closed, f"{path}.{key}" if path else key)
+    elif (
+        isinstance(document, list)
+        and path not in closed
+        and isinstance(next(iter(document), 0), dict)
+    ):
+        for item in document:
+            yield from fields(item, closed, f"{path}[]")
+    else:
+        yield path, document
+
+
+def check(heading: str, *documents: Any) -> None:
+    """Every field there is promised, and every promised field is in one of the documents."""
+    table = promised(heading)
+    closed = {path for path, kind in table.items() if re.match("object by|as in", kind)}
+    parents = {path[:end] for path in table for end in range(len(path)) if path[end] in ".["}
+    found = [item for document in documents for item in fields(document, closed)]
+    assert {path for path, _ in found} - parents == set(table) - parents
+    for path, value in found:
+        if path in table:
+            words = re.findall(r"\w+", table[path])
+            assert type(value) in set().union(*(TYPES.get(word, set()) for word in words)), path
+
+
+def document(outcome: Outcome, code: int = 0) -> Any:
+    """The JSON document that a command printed."""
+    assert outcome.code == code, outcome.stderr
+    return json.loads(outcome.stdout)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A small photo with a person."""
+    path = tmp_path / "photo.png"
+    write_photo(path, demo_photo()[:240, :320])
+    return path
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """The bundled graph as an archive that the catalogue doesn't know."""
+    path = tmp_path / "my_network.tar.gz"
+    path.write_bytes(archive_of(load_catalog().bundled.graph.read_bytes()))
+    return path
+
+
+def test_every_command_has_its_fields_promised() -> None:
+    for name in COMMANDS:
+        assert f"### `toolkit {name} --json`\n" in TEXT, name
+
+
+def test_info(toolkit: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(info.NEEDED, "no_such_module", "no-such-package")
+    check("`toolkit info --json`", document(toolkit("info", "--json"), code=3))
+
+
+def test_portrait(toolkit: Command, photo: Path) -> None:
+    made = toolkit("portrait", photo, photo.with_name("missing.png"), "--json", "-q")
+    check("`toolkit portrait --json`", document(made, code=3))
+
+
+@pytest.mark.tensorflow
+def test_fetch_models_and_the_record_of_a_fetch(toolkit: Command, archive: Path) -> None:
+    fetched = document(toolkit("fetch", "--from", archive, "--json"))
+    check("`toolkit fetch --json`", fetched)
+    check("source.json", json.loads(Store.default().source_path("my_network").read_text()))
+    check(
+        "`toolkit models --json`",
+        document(toolkit("models", "--json")),
+        document(toolkit("models", "--remove", "my_network", "--json")),
+    )
+
+
+@pytest.mark.tensorflow
+def test_verify(toolkit: Command) -> None:
+    check("`toolkit verify --json`", document(toolkit("verify", "standin", "--json", "-q")))
+
+
+@pytest.mark.tensorflow
+def test_convert_and_its_manifest(toolkit: Command) -> None:
+    made = document(toolkit("convert", "standin", "--json", "-q"))
+    check("`toolkit convert --json`", made)
+    manifest = json.loads(Path(made["path"] + ".json").read_text())
+    check("Manifest", manifest)
+    assert manifest == {**made["manifest"], "schema": "toolkit-manifest", "version": 1}
+
+
+@pytest.mark.tensorflow
+def test_parity(toolkit: Command, photo: Path) -> None:
+    compared = toolkit("parity", photo, photo.with_name("missing.png"), "--json", "-q")
+    check("`toolkit parity --json`", document(compared, code=3))
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_demo_and_its_summary(toolkit: Command, photo: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    done = document(toolkit("demo", photo, "--output", folder, "--json", "-q"))
+    check("`toolkit demo --json`", done)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary == {**done, "schema": "toolkit-demo", "version": 1}
+    left = {path.name.removeprefix("standin") for path in folder.iterdir()}
+    row = next(row for row in TEXT.splitlines() if row.startswith("| `exported/demo/`"))
+    assert all(name.startswith(".") or name in row for name in left)
