@@ -31,7 +31,7 @@ def convert_command(
             "--output",
             "-o",
             metavar="PATH",
-            help="Where to put the ONNX file. Default: exported/<model>.plain.opset<N>.onnx.",
+            help="Where to put the ONNX file. Default: exported/MODEL.plain.opsetN.onnx.",
             show_default=False,
         ),
     ] = None,
