@@ -28,7 +28,7 @@ def hide_subject(photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[n
     -------
     (H, W, 3) uint8
     """
-    return np.asarray(cv2.bitwise_and(photo, photo, mask=cv2.bitwise_not(mask)), np.uint8)
+    return np.asarray(cv2.copyTo(photo, cv2.bitwise_not(mask)), np.uint8)
 
 
 def blur(image: NDArray[np.uint8], kernel: int = KERNEL) -> NDArray[np.uint8]:
