@@ -70,10 +70,12 @@ def check(heading: str, *documents: Any) -> None:
             assert type(value) in set().union(*(TYPES.get(word, set()) for word in words)), path
 
 
-def document(outcome: Outcome, code: int = 0) -> Any:
-    """The JSON document that a command printed."""
+def document(outcome: Outcome, command: str, code: int = 0) -> Any:
+    """The JSON document that a command printed, without what every one opens with."""
     assert outcome.code == code, outcome.stderr
-    return json.loads(outcome.stdout)
+    found = json.loads(outcome.stdout)
+    assert (found.pop("schema"), found.pop("version")) == (f"toolkit-{command}", 1)
+    return found
 
 
 @pytest.fixture
@@ -99,34 +101,36 @@ def test_every_command_has_its_fields_promised() -> None:
 
 def test_info(toolkit: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(info.NEEDED, "no_such_module", "no-such-package")
-    check("`toolkit info --json`", document(toolkit("info", "--json"), code=3))
+    check("`toolkit info --json`", document(toolkit("info", "--json"), "info", code=3))
 
 
 def test_portrait(toolkit: Command, photo: Path) -> None:
     made = toolkit("portrait", photo, photo.with_name("missing.png"), "--json", "-q")
-    check("`toolkit portrait --json`", document(made, code=3))
+    check("`toolkit portrait --json`", document(made, "portrait", code=3))
 
 
 @pytest.mark.tensorflow
 def test_fetch_models_and_the_record_of_a_fetch(toolkit: Command, archive: Path) -> None:
-    fetched = document(toolkit("fetch", "--from", archive, "--json"))
+    fetched = document(toolkit("fetch", "--from", archive, "--json"), "fetch")
     check("`toolkit fetch --json`", fetched)
     check("source.json", json.loads(Store.default().source_path("my_network").read_text()))
     check(
         "`toolkit models --json`",
-        document(toolkit("models", "--json")),
-        document(toolkit("models", "--remove", "my_network", "--json")),
+        document(toolkit("models", "--json"), "models"),
+        document(toolkit("models", "--remove", "my_network", "--json"), "models"),
     )
 
 
 @pytest.mark.tensorflow
 def test_verify(toolkit: Command) -> None:
-    check("`toolkit verify --json`", document(toolkit("verify", "standin", "--json", "-q")))
+    check(
+        "`toolkit verify --json`", document(toolkit("verify", "standin", "--json", "-q"), "verify")
+    )
 
 
 @pytest.mark.tensorflow
 def test_convert_and_its_manifest(toolkit: Command) -> None:
-    made = document(toolkit("convert", "standin", "--json", "-q"))
+    made = document(toolkit("convert", "standin", "--json", "-q"), "convert")
     check("`toolkit convert --json`", made)
     manifest = json.loads(Path(made["path"] + ".json").read_text())
     check("Manifest", manifest)
@@ -136,14 +140,14 @@ def test_convert_and_its_manifest(toolkit: Command) -> None:
 @pytest.mark.tensorflow
 def test_parity(toolkit: Command, photo: Path) -> None:
     compared = toolkit("parity", photo, photo.with_name("missing.png"), "--json", "-q")
-    check("`toolkit parity --json`", document(compared, code=3))
+    check("`toolkit parity --json`", document(compared, "parity", code=3))
 
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
 def test_demo_and_its_summary(toolkit: Command, photo: Path, tmp_path: Path) -> None:
     folder = tmp_path / "made"
-    done = document(toolkit("demo", photo, "--output", folder, "--json", "-q"))
+    done = document(toolkit("demo", photo, "--output", folder, "--json", "-q"), "demo")
     check("`toolkit demo --json`", done)
     summary = json.loads((folder / "summary.json").read_text())
     assert summary == {**done, "schema": "toolkit-demo", "version": 1}

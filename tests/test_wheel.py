@@ -234,7 +234,7 @@ def test_a_command_that_needs_tensorflow_names_the_extra(
 ) -> None:
     run = serving.run("toolkit", command)
     assert run.returncode == 3
-    assert "toolkit[convert]" in run.stderr.splitlines()[-1]
+    assert "install the convert extra" in run.stderr.splitlines()[-1]
     assert "Traceback" not in run.stderr
 
 

@@ -81,6 +81,8 @@ def run_demo(
     model: str | None = None,
     folder: Path | None = None,
     subject: str = "person",
+    threads: int | None = None,
+    trusted: bool = False,
     tell: Callable[[Step], None] | None = None,
 ) -> Demo:
     """Do the whole job on one photo and leave the results in a folder.
@@ -96,6 +98,10 @@ def run_demo(
         By default ``exported/demo`` in the store.
     subject : str
         Name or number of the label that stays sharp.
+    threads : int, optional
+        Threads for one photo; by default the cores this process may use.
+    trusted : bool
+        Allow graph operations outside the allowlist.
     tell : callable, optional
         Gets each step as soon as it is done.
 
@@ -121,9 +127,9 @@ def run_demo(
         if tell:
             tell(steps[-1])
 
-    found = _fetch(model, store, record)
+    found = dataclasses.replace(_fetch(model, store, record), trusted=trusted)
     graph = found.graph(store)
-    threads = available_cores()
+    threads = threads or available_cores()
     with TfBackend(graph, threads=threads) as reference:
         crop = reference.network.crop
         label = reference.network.require_label(subject)
@@ -143,7 +149,7 @@ def run_demo(
         + (f"; FAILED: {', '.join(failed)}" if failed else ""),
         **dataclasses.asdict(parity),
     )
-    _bench(bench_model, pixels, subject, store, record)
+    _bench(bench_model, pixels, subject, threads, store, record)
     demo = Demo(
         model=found.name,
         photo=str(photo) if photo else "scikit-image's astronaut (NASA, public domain)",
@@ -246,6 +252,7 @@ def _bench(
     model: Model,
     pixels: NDArray[np.uint8],
     subject: str,
+    threads: int,
     store: Store,
     record: Record,
 ) -> None:
@@ -253,7 +260,7 @@ def _bench(
         model,
         [BenchPhoto("demo photo", pixels)],
         ["tf", "onnx"],
-        Settings(rounds=2, iterations=5, warmup=2, threads=available_cores(), subject=subject),
+        Settings(rounds=2, iterations=5, warmup=2, threads=threads, subject=subject),
         store=store,
     )
     if report.failures:

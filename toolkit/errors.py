@@ -23,6 +23,7 @@ error: it is a report with ``passed=False``, and exit code 1.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 
 class ToolkitError(Exception):
@@ -118,6 +119,11 @@ class StoreError(ToolkitError):
 
 class MissingDependencyError(ToolkitError):
     """An optional package or a system library is not installed."""
+
+    @classmethod
+    def of_extra(cls, problem: str, extra: str) -> Self:
+        """Make the error of a package that one of the project's extras installs."""
+        return cls(problem, f"install the {extra} extra: pip install '.[{extra}]' in its source")
 
 
 class BackendError(ToolkitError):

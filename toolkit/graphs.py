@@ -116,9 +116,9 @@ def import_tensorflow() -> Any:
         with _stderr_held():
             import tensorflow as tf
     except ModuleNotFoundError as error:
-        raise MissingDependencyError(
+        raise MissingDependencyError.of_extra(
             f"reading or running a frozen graph needs TensorFlow ({error})",
-            "install the extra: pip install 'toolkit[convert]'",
+            "convert",
         ) from error
     return tf
 

@@ -246,8 +246,8 @@ def demo_photo() -> NDArray[np.uint8]:
     try:
         from skimage import data
     except ModuleNotFoundError as error:
-        raise MissingDependencyError(
+        raise MissingDependencyError.of_extra(
             f"the demo's photo comes with scikit-image ({error})",
-            "install the extra: pip install 'toolkit[demo]', or give a photo",
+            "demo",
         ) from error
     return np.ascontiguousarray(data.astronaut()[..., ::-1], dtype=np.uint8)

@@ -195,7 +195,7 @@ class PhotoParity:
     mask : MaskComparison
         The subject's masks at the photo's size.
     network_size, photo_size : (int, int)
-        Width and height in pixels.
+        Height and width in pixels.
     portrait_difference : int
         Largest difference of any pixel's channel in the two portraits, 0..255.
     """
@@ -273,8 +273,8 @@ def check_parity(
         PhotoParity(
             labels=compare_label_maps(found.labels, labels, found.margins),
             mask=compare_masks(masks[0], masks[1]),
-            network_size=(image.shape[1], image.shape[0]),
-            photo_size=(width, height),
+            network_size=(image.shape[0], image.shape[1]),
+            photo_size=(height, width),
             portrait_difference=int(cv2.absdiff(portraits[0], portraits[1]).max()),
         ),
         ParityMasks(masks[0], masks[1]),

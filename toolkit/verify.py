@@ -260,9 +260,9 @@ def _open_logits(export: Path | bytes) -> tuple[bytes, str | None, bool]:
     try:
         import onnx
     except ModuleNotFoundError as error:
-        raise MissingDependencyError(
+        raise MissingDependencyError.of_extra(
             f"comparing an export's logits needs the onnx package ({error})",
-            "install the extra: pip install 'toolkit[convert]'",
+            "convert",
         ) from error
     model = onnx.load_from_string(export if isinstance(export, bytes) else export.read_bytes())
     argmax = [node for node in model.graph.node if node.op_type == "ArgMax"]

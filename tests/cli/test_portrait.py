@@ -195,7 +195,12 @@ def test_json_is_one_document_with_a_line_per_photo(
     assert outcome.code == 3
     document = json.loads(outcome.stdout)
     done, failed = document.pop("photos")
-    assert document == {"schema": 1, "model": "standin", "backend": "onnx"}
+    assert document == {
+        "schema": "toolkit-portrait",
+        "version": 1,
+        "model": "standin",
+        "backend": "onnx",
+    }
     shares = {label["name"]: label["share"] for label in done.pop("labels")}
     assert sum(shares.values()) == pytest.approx(1)
     assert set(shares) == {"person", "background"}

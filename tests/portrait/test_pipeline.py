@@ -41,7 +41,7 @@ def test_real_photos_come_out_as_the_tutorials(shared: Path) -> None:
 
 def test_a_photo_whose_side_would_become_0_is_done() -> None:
     made = make_portrait(random_photo(1, 3, 2000), PaintedBackend(crop=(513, 513)))
-    assert made.network_size == (513, 1)
+    assert made.network_size == (1, 513)
     assert made.image.shape == (3, 2000, 3)
 
 
@@ -63,8 +63,8 @@ def test_any_label_can_be_the_subject() -> None:
 def test_the_portrait_says_what_was_found() -> None:
     backend = PaintedBackend(crop=(33, 65))
     made = make_portrait(random_photo(1, 300, 400), backend)
-    assert made.photo_size == (400, 300)
-    assert made.network_size == (44, 33)
+    assert made.photo_size == (300, 400)
+    assert made.network_size == (33, 44)
     assert backend.seen == [(33, 44, 3)]
     assert made.labels.shape == (33, 44)
     assert set(made.shares) == {0, 15}

@@ -141,11 +141,10 @@ def run_bench(
 def _check_installed(name: str) -> None:
     spec = find_backend(name)
     if not spec.installed:
-        extra = f"toolkit[{spec.extra}]" if spec.extra else "toolkit"
-        raise MissingDependencyError(
-            f"backend {name} needs {' and '.join(spec.packages)}, which is not installed",
-            f"install the extra: pip install '{extra}'",
-        )
+        problem = f"backend {name} needs {' and '.join(spec.packages)}, which is not installed"
+        if spec.extra:
+            raise MissingDependencyError.of_extra(problem, spec.extra)
+        raise MissingDependencyError(problem, "install the package again")
 
 
 def _prepare(

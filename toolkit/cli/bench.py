@@ -115,7 +115,7 @@ def bench_command(
     if output:
         write_report(output, report)
         console.say(f"wrote {output}")
-    console.document(to_document(report))
+    console.document("bench", to_document(report))
     _print(report, console)
     if report.failures:
         for failure in report.failures[1:]:
@@ -131,7 +131,7 @@ def _default_backends(model: Model, console: Console) -> list[str]:
         if not spec.installed:
             console.say(
                 f"without {name}: {' and '.join(spec.packages)} not installed "
-                f"(pip install 'toolkit[{spec.extra}]')"
+                f"(the {spec.extra} extra)"
             )
         elif model.kind == "onnx" and spec.artefact != "onnx":
             console.say(f"without {name}: {model.path.name} is an ONNX file; name it to try")

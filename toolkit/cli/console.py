@@ -24,6 +24,9 @@ from toolkit.errors import MissingDependencyError, ToolkitError
 log = logging.getLogger("toolkit")
 P = ParamSpec("P")
 
+DOCUMENT_VERSION = 1
+"""Of what `--json` prints; raised when a field is removed, renamed or gets another meaning."""
+
 
 class Exit(IntEnum):
     """Exit codes; the full list stands in the README."""
@@ -122,10 +125,14 @@ class Console:
             file=sys.stdout, width=None if terminal else 1000, markup=False, highlight=False
         ).print(table)
 
-    def document(self, document: object) -> None:
-        """Print the result's JSON document: stdout, only with --json."""
+    def document(self, command: str, content: object) -> None:
+        """Print a command's JSON document: stdout, only with --json.
+
+        Every document opens with its schema and that schema's version.
+        """
         if self.as_json:
-            typer.echo(json.dumps(to_json(document), indent=2, allow_nan=False))
+            head = {"schema": f"toolkit-{command}", "version": DOCUMENT_VERSION}
+            typer.echo(json.dumps({**head, **to_json(content)}, indent=2, allow_nan=False))
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Callable[[int, int | None], None]]:

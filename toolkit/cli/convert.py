@@ -71,7 +71,9 @@ def convert_command(
     manifest, inputs = made.manifest, made.report.inputs
     near_ties = sum(found.export.near_ties for found in inputs if found.export)
     largest = max((found.logit_difference or 0.0 for found in inputs), default=0.0)
-    console.document({"path": made.path, "published": made.published, "manifest": manifest})
+    console.document(
+        "convert", {"path": made.path, "published": made.published, "manifest": manifest}
+    )
     if not made.published:
         failed = ", ".join(found.name for found in inputs if not found.passed)
         console.warn(f"not put in place: it differs from TF1 beyond near-ties on {failed}")

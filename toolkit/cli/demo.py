@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.console import Console, Exit, Json, ModelOption, Quiet, Verbose, guarded
+from toolkit.cli.console import (
+    Console,
+    Exit,
+    Json,
+    ModelOption,
+    Quiet,
+    Threads,
+    TrustGraph,
+    Verbose,
+    guarded,
+)
 
 if TYPE_CHECKING:
     from toolkit.demo import Step
@@ -38,6 +48,8 @@ def demo_command(
     subject: Annotated[
         str, typer.Option("--subject", metavar="NAME|ID", help="The label that stays sharp.")
     ] = "person",
+    threads: Threads = None,
+    trust_graph: TrustGraph = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -58,8 +70,16 @@ def demo_command(
     def tell(step: Step) -> None:
         console.result(f"{step.name:<9} {step.line}")
 
-    done = run_demo(photo, model=model, folder=output, subject=subject, tell=tell)
-    console.document(done)
+    done = run_demo(
+        photo,
+        model=model,
+        folder=output,
+        subject=subject,
+        threads=threads,
+        trusted=trust_graph,
+        tell=tell,
+    )
+    console.document("demo", done)
     console.result(f"{'results':<9} {done.folder}")
     if not done.passed:
         raise typer.Exit(Exit.CHECK_FAILED)

@@ -55,7 +55,9 @@ def fetch_command(
     bundled = load_catalog().bundled
     if name == bundled.name and origin is None:
         console.result(f"{name} comes with the package: nothing has to be fetched")
-        console.document({"name": name, "path": bundled.graph, "fresh": False, "source": None})
+        console.document(
+            "fetch", {"name": name, "path": bundled.graph, "fresh": False, "source": None}
+        )
         return
     with console.progress("fetching") as progress:
         fetched = fetch_model(
@@ -63,7 +65,7 @@ def fetch_command(
         )
     source = fetched.source
     height, width = source.crop
-    console.document(fetched)
+    console.document("fetch", fetched)
     console.result(
         f"{fetched.name} {'is in the store now' if fetched.fresh else 'was in the store already'}"
     )

@@ -91,7 +91,7 @@ def info_command(as_json: Json = False, quiet: Quiet = False, verbose: Verbose =
     """
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     info = collect_info()
-    console.document(info)
+    console.document("info", info)
     _print(info, console)
     if info.problems:
         first = info.problems[0]
@@ -178,5 +178,5 @@ def _print(info: Info, console: Console) -> None:
 
 def _backend_words(backend: BackendFacts) -> str:
     if not backend.installed:
-        return f"not installed: pip install 'toolkit[{backend.extra}]'"
+        return f"not installed: the {backend.extra} extra"
     return f"{backend.threads} threads"

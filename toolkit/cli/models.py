@@ -98,11 +98,11 @@ def models_command(
         if remove == load_catalog().bundled.name:
             raise UsageError(f"{remove} comes with the package", "it can't be removed")
         freed = store.remove(remove)
-        console.document({"removed": remove, "freed": freed})
+        console.document("models", {"removed": remove, "freed": freed})
         console.result(f"removed {remove}, its pin and its exports: {freed} bytes freed")
         return
     listed = list(model_facts(store))
-    console.document({"models": listed, "store": store})
+    console.document("models", {"models": listed, "store": store})
     if as_json:
         return
     _print_table(listed, console)

@@ -118,8 +118,8 @@ def parity_command(
                 write_photo(diff / f"{path.stem}.diff.png", picture)
     _print(compared, limits, console)
     console.document(
+        "parity",
         {
-            "schema": 1,
             "model": found.name,
             "near_tie": NEAR_TIE,
             "limits": limits,
@@ -129,7 +129,7 @@ def parity_command(
                 for path, one in compared.items()
             ]
             + [{"photo": path, "error": str(error)} for path, error in bad.items()],
-        }
+        },
     )
     if bad:
         raise typer.Exit(Exit.COULD_NOT_RUN)
@@ -154,7 +154,7 @@ def _print(compared: dict[Path, PhotoParity], limits: Thresholds, console: Conso
         [
             (
                 path.name,
-                f"{one.network_size[0]}x{one.network_size[1]}",
+                f"{one.network_size[1]}x{one.network_size[0]}",
                 f"{one.labels.agreement:.6f}",
                 str(one.labels.differing),
                 str(one.labels.near_ties),

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from toolkit.media import Photo
     from toolkit.portrait import Portrait
 
-SCHEMA = 1
 MARK = ".portrait"
 
 
@@ -160,7 +159,7 @@ def portrait_command(
         console.say(f"backend {opened.name} {opened.version}, {opened.threads} threads")
         console.say(f"style {style}: {opened.network.labels[label]} sharp, blur of {blur} pixels")
         reports = [_do(job, opened, label, blur, console) for job in jobs]
-    console.document({"schema": SCHEMA, "model": found.name, "backend": backend, "photos": reports})
+    console.document("portrait", {"model": found.name, "backend": backend, "photos": reports})
     if any(report.error for report in reports):
         raise typer.Exit(Exit.COULD_NOT_RUN)
     if require_subject and not all(report.subject_found for report in reports):
@@ -256,7 +255,7 @@ def _do(job: Job, backend: Backend, label: int, kernel: int, console: Console) -
     if not made.subject_found:
         console.warn(f"{job.photo}: no {name} found: written unchanged")
     labels = tuple(_label_shares(made, backend.network))
-    (width, height), (network_width, network_height) = made.photo_size, made.network_size
+    (height, width), (network_height, network_width) = made.photo_size, made.network_size
     console.result(
         f"{job.photo}: photo {width}x{height}, network input {network_width}x{network_height}"
     )
@@ -265,8 +264,8 @@ def _do(job: Job, backend: Backend, label: int, kernel: int, console: Console) -
     return PhotoReport(
         photo=job.photo,
         output=job.output,
-        photo_size=(height, width),
-        network_size=(network_height, network_width),
+        photo_size=made.photo_size,
+        network_size=made.network_size,
         subject=name,
         subject_found=made.subject_found,
         labels=labels,

@@ -86,7 +86,7 @@ def _print(report: VerifyReport, console: Console) -> None:
 
     contract = report.contract
     height, width = contract.network.crop
-    console.document({**to_json(report), "near_tie": NEAR_TIE, "passed": report.passed})
+    console.document("verify", {**to_json(report), "near_tie": NEAR_TIE, "passed": report.passed})
     console.result(f"graph    {report.model}  sha256 {report.graph_sha256}")
     console.result(
         f"tensors  {INPUT.name} uint8 [1, H, W, 3] -> "

@@ -140,9 +140,9 @@ def export_graph(graph: FrozenGraph, network: Network, opset: int) -> bytes:
         import onnx
         import tf2onnx
     except ModuleNotFoundError as error:
-        raise MissingDependencyError(
+        raise MissingDependencyError.of_extra(
             f"converting needs tf2onnx and onnx ({error})",
-            "install the extra: pip install 'toolkit[convert]'",
+            "convert",
         ) from error
     with _quiet("tf2onnx", "tensorflow"):
         try:

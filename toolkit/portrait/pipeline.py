@@ -82,7 +82,7 @@ class Portrait:
     shares : dict of int to float
         Number of each label found to its share of the label map.
     photo_size, network_size : (int, int)
-        Width and height of the photo and of what the network saw.
+        Height and width of the photo and of what the network saw.
     stages : Stages or None
         Every picture on the way, where they were asked for.
     """
@@ -149,8 +149,8 @@ def make_portrait(
         subject_found=found,
         labels=labels,
         shares=shares,
-        photo_size=(width, height),
-        network_size=(network_input.shape[1], network_input.shape[0]),
+        photo_size=(height, width),
+        network_size=(network_input.shape[0], network_input.shape[1]),
         stages=Stages(
             photo=photo,
             network_input=network_input,
