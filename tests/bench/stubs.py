@@ -9,13 +9,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.backends import BackendFactory, BackendSpec
+from toolkit.backends.base import Closing
 from toolkit.catalog import Network
 from toolkit.errors import BackendError
 from toolkit.graphs import FrozenGraph
@@ -24,7 +24,7 @@ NETWORK = Network((65, 65), ("background", "cat", "person"))
 Labelling = Callable[[NDArray[np.uint8]], NDArray[np.integer[Any]]]
 
 
-class StubBackend:
+class StubBackend(Closing):
     """Labels by a function; remembers how it was called."""
 
     version = "1.2.3"
@@ -48,17 +48,6 @@ class StubBackend:
     def close(self) -> None:
         """Remember that it was closed."""
         self.closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def half_person(image: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -145,6 +145,19 @@ def with_other_bias(export: bytes) -> bytes:
 
 
 @pytest.mark.slow
+def test_two_conversions_at_once_end_with_one_good_export(
+    tiny_graph: FrozenGraph, home: Path
+) -> None:
+    line = [sys.executable, "-m", "toolkit", "convert", str(tiny_graph.source), "--quiet"]
+    both = [subprocess.Popen(line, stdout=subprocess.DEVNULL, cwd=ROOT) for _ in range(2)]
+    assert [child.wait() for child in both] == [0, 0]
+    made = home / "exported" / "tiny.plain.opset18.onnx"
+    assert sorted(path.name for path in made.parent.iterdir()) == [made.name, made.name + ".json"]
+    assert read_manifest(made) is not None
+    assert verify_model(tiny_graph, export=made).passed
+
+
+@pytest.mark.slow
 def test_hundreds_of_random_sizes_agree_under_the_near_tie_rule(
     tiny_graph: FrozenGraph, export: bytes
 ) -> None:

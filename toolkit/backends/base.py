@@ -76,6 +76,25 @@ class Backend(Protocol):
     ) -> None: ...
 
 
+class Closing:
+    """Makes what has a `close` a context manager."""
+
+    def close(self) -> None:
+        """Free what is held."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
 class BackendFactory(Protocol):
     """Opens a network on a runtime."""
 

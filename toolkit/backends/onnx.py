@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from toolkit.backends.base import Closing
 from toolkit.catalog import INPUT, OUTPUT, Network, generic_labels
 from toolkit.errors import BackendError, ExportError
 from toolkit.graphs import FrozenGraph
@@ -32,7 +32,7 @@ ORT_ERRORS: tuple[type[Exception], ...] = tuple(
 onnxruntime.set_default_logger_severity(3)
 
 
-class OnnxBackend:
+class OnnxBackend(Closing):
     """A session of ONNX Runtime; see `toolkit.backends.base.Backend`.
 
     Parameters
@@ -126,17 +126,6 @@ class OnnxBackend:
     def close(self) -> None:
         """Free the session."""
         del self._session
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _reason(error: Exception) -> str:

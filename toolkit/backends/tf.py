@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.backends.base import Closing
 from toolkit.catalog import INPUT, OUTPUT
 from toolkit.errors import BackendError, GraphError
 from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph, parse_graph
@@ -34,7 +34,7 @@ class Reference:
     logits: NDArray[np.float32]
 
 
-class TfBackend:
+class TfBackend(Closing):
     """A TF1 session on the CPU; see `toolkit.backends.base.Backend`.
 
     Parameters
@@ -123,14 +123,3 @@ class TfBackend:
     def close(self) -> None:
         """Free the session."""
         self._session.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
