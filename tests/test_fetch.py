@@ -417,7 +417,7 @@ def test_without_tensorflow_nothing_is_downloaded(
     monkeypatch: pytest.MonkeyPatch, origin: Origin
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(MissingDependencyError, match=r"toolkit\[convert\]"):
+    with pytest.raises(MissingDependencyError, match=r"the convert extra"):
         fetch_model(origin=origin.serve("/m.tar.gz", whole(PINNED)))
     assert origin.asked == []
 
