@@ -19,6 +19,7 @@ from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.run import run_bench
 from toolkit.bench.schema import Settings
 from toolkit.bench.statistics import summarise
+from toolkit.bench.variants import Variant
 from toolkit.catalog import load_catalog
 from toolkit.convert import convert_model
 from toolkit.convert.conversion import DEFAULT_OPSET, PROFILE
@@ -259,12 +260,14 @@ def _bench(
     report = run_bench(
         model,
         [BenchPhoto("demo photo", pixels)],
-        ["tf", "onnx"],
+        [Variant("tf"), Variant("onnx")],
         Settings(rounds=2, iterations=5, warmup=2, threads=threads, subject=subject),
         store=store,
     )
     if report.failures:
         raise BackendError(report.failures[0].problem)
+    if report.skipped:
+        raise BackendError(f"{report.skipped[0].variant}: {report.skipped[0].reason}")
     summary = summarise(report)
     whole = {name: summary.time(name, "whole", 0).median_ns / 1e6 for name in ("tf", "onnx")}
     record(

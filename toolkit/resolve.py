@@ -145,6 +145,19 @@ def _graph_behind(export: Path, store: Store) -> FrozenGraph:
     )
 
 
+def graph_behind_export(export: Path) -> str | None:
+    """Return the hash of the frozen graph an ONNX file says it was made from; None if it doesn't.
+
+    Also None where the file can't be read: whoever runs it says so.
+    """
+    from toolkit.backends.onnx import read_metadata
+
+    try:
+        return read_metadata(export).get("source_graph_sha256")
+    except ExportError:
+        return None
+
+
 def find_export(
     model: Model, graph: FrozenGraph | None = None, store: Store | None = None
 ) -> Path | None:

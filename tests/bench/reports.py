@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from toolkit.bench.schema import (
     STAGES,
-    BackendTimes,
     BenchReport,
     Failure,
     ModelFacts,
@@ -14,7 +13,11 @@ from toolkit.bench.schema import (
     PhotoTimes,
     Round,
     Settings,
+    Skipped,
+    VariantTimes,
+    default_baseline,
 )
+from toolkit.bench.variants import parse_variant
 from toolkit.host import host_facts
 
 Processes = Sequence[Sequence[int]]
@@ -22,13 +25,26 @@ Processes = Sequence[Sequence[int]]
 
 
 def make_report(processes: Mapping[str, Processes], *, photos: int = 1) -> BenchReport:
-    """Return a report: every stage of a process takes the same given times."""
+    """Return a report by variants: every stage of a process takes the same given times."""
     iterations = {len(times) for runs in processes.values() for times in runs}
+    variants = tuple(
+        VariantTimes(
+            name=name,
+            variant=parse_variant(name),
+            model=ModelFacts("net", "a" * 64, None if name == "tf" else "c" * 64),
+            version="1.0",
+            provider="CPU",
+            threads=2,
+            python="3.11.9",
+            versions={"numpy": "2.0", "tensorflow": None},
+            rounds=tuple(make_round(number, times, photos) for number, times in enumerate(runs)),
+        )
+        for name, runs in processes.items()
+    )
     return BenchReport(
         created="2026-01-02T03:04:05+00:00",
         command=("toolkit", "bench"),
         host=host_facts(),
-        model=ModelFacts("net", "a" * 64, None),
         photos=tuple(PhotoFacts(f"p{n}.jpg", "b" * 64, 1280, 720) for n in range(photos)),
         settings=Settings(
             rounds=max(len(runs) for runs in processes.values()),
@@ -36,16 +52,9 @@ def make_report(processes: Mapping[str, Processes], *, photos: int = 1) -> Bench
             warmup=1,
             threads=2,
         ),
-        backends=tuple(
-            BackendTimes(
-                name,
-                "1.0",
-                "CPU",
-                2,
-                tuple(make_round(number, times, photos) for number, times in enumerate(runs)),
-            )
-            for name, runs in processes.items()
-        ),
+        baseline=default_baseline(variants),
+        variants=variants,
+        skipped=(Skipped("onnx:other.onnx", "no such file", asked=True),),
         failures=(Failure("onnx", 9, "onnx, round 9: died", "so it said"),),
     )
 

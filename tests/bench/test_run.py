@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 
 from toolkit.backends import BACKENDS
-from toolkit.bench import run
+from toolkit.bench import contenders, run
+from toolkit.bench.contenders import Contender
 from toolkit.bench.photos import BenchPhoto, default_photo, photo_from, synthetic_photo
-from toolkit.bench.run import Contender, measure_backends, run_bench
-from toolkit.bench.schema import BackendTimes, Failure, Settings
+from toolkit.bench.processes import WORKER, Death
+from toolkit.bench.run import Measurement, run_bench
+from toolkit.bench.schema import Failure, ModelFacts, Settings, Skipped
+from toolkit.bench.variants import Variant
 from toolkit.bench.worker import Request
-from toolkit.errors import BackendError, MissingDependencyError, PhotoError, UsageError
+from toolkit.errors import BackendError, PhotoError, UsageError
 from toolkit.media import write_photo
-from toolkit.resolve import Model
+from toolkit.resolve import Model, resolve_model
 
-STUB_WORKER = (*run.WORKER[:-1], "tests.bench.stub_worker")
+STUB_WORKER = (*WORKER[:-1], "tests.bench.stub_worker")
 QUICK = Settings(rounds=1, iterations=2, warmup=0, threads=1)
 
 
@@ -29,63 +32,83 @@ def photo(height: int = 24, width: int = 32) -> BenchPhoto:
     )
 
 
+def contender(folder: Path, name: str, *, asked: bool = True) -> Contender:
+    facts = ModelFacts("net", None, "c" * 64)
+    return Contender(name, Variant(name), folder / "net.onnx", facts, asked=asked)
+
+
 def run_stubs(
-    folder: Path, *names: str, settings: Settings = QUICK, time_limit: float = 60
-) -> tuple[tuple[BackendTimes, ...], tuple[Failure, ...]]:
-    artefact = folder / "net.onnx"
-    artefact.write_text("")
-    return measure_backends(
-        [Contender(name, artefact, "net") for name in names],
+    folder: Path,
+    *names: str,
+    settings: Settings = QUICK,
+    time_limit: float = 60,
+    asked: bool = True,
+) -> Measurement:
+    (folder / "net.onnx").write_text("")
+    measurement = Measurement(
+        [contender(folder, name, asked=asked) for name in names],
         [photo()],
         settings,
         folder=folder,
         worker=STUB_WORKER,
         time_limit=time_limit,
     )
+    measurement.run()
+    return measurement
 
 
-def test_every_backend_runs_once_per_round(tmp_path: Path) -> None:
+def test_every_variant_runs_once_per_round(tmp_path: Path) -> None:
     settings = dataclasses.replace(QUICK, rounds=2)
     seen = []
-    artefact = tmp_path / "net.onnx"
-    times, failures = measure_backends(
-        [Contender(name, artefact, "net") for name in ("half_person", "no_person")],
+    measurement = Measurement(
+        [contender(tmp_path, name) for name in ("half_person", "no_person")],
         [photo(), photo(10, 10)],
         settings,
         folder=tmp_path,
-        progress=lambda done, total: seen.append((done, total)),
         worker=STUB_WORKER,
     )
-    assert failures == ()
-    assert [backend.name for backend in times] == ["half_person", "no_person"]
-    for backend in times:
-        assert [round_.round for round_ in backend.rounds] == [0, 1]
-        assert {len(round_.photos) for round_ in backend.rounds} == {2}
+    measurement.run(lambda done, total: seen.append((done, total)))
+    assert measurement.failures == ()
+    assert [times.name for times in measurement.variants] == ["half_person", "no_person"]
+    for times in measurement.variants:
+        assert times.model == ModelFacts("net", None, "c" * 64)
+        assert [round_.round for round_ in times.rounds] == [0, 1]
+        assert {len(round_.photos) for round_ in times.rounds} == {2}
     for number in range(2):
-        assert {backend.rounds[number].order for backend in times} == {0, 1}
-    assert seen == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+        assert {times.rounds[number].order for times in measurement.variants} == {0, 1}
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    measurement.add_round()
+    assert [len(times.rounds) for times in measurement.variants] == [3, 3]
+
+
+def refusals(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """Have every worker refuse; what they were asked is in the list."""
+    asked: list[Request] = []
+
+    def refuse(request: Request, *_: object, **__: object) -> Death:
+        asked.append(request)
+        return Death("refused")
+
+    monkeypatch.setattr(run, "run_worker", refuse)
+    return asked
 
 
 def test_the_order_is_drawn_for_each_round_and_comes_again_with_the_seed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[str] = []
+    asked = refusals(monkeypatch)
 
-    def refuse(request: Request, worker: object, time_limit: float) -> Failure:
-        started.append(request.backend)
-        return Failure(request.backend, request.round, "refused", "")
+    def started(settings: Settings) -> list[str]:
+        asked.clear()
+        assert run_stubs(tmp_path, "a", "b", settings=settings).variants == ()
+        return [request.backend for request in asked]
 
-    monkeypatch.setattr(run, "_run_worker", refuse)
     settings = dataclasses.replace(QUICK, rounds=12)
-    assert run_stubs(tmp_path, "a", "b", settings=settings)[0] == ()
-    first, started[:] = list(started), []
-    run_stubs(tmp_path, "a", "b", settings=settings)
-    assert started == first
+    first = started(settings)
+    assert started(settings) == first
     rounds = [tuple(first[i : i + 2]) for i in range(0, len(first), 2)]
     assert set(rounds) == {("a", "b"), ("b", "a")}
-    started[:] = []
-    run_stubs(tmp_path, "a", "b", settings=dataclasses.replace(settings, seed=1))
-    assert started != first
+    assert started(dataclasses.replace(settings, seed=1)) != first
 
 
 @pytest.mark.parametrize(
@@ -96,7 +119,11 @@ def test_the_order_is_drawn_for_each_round_and_comes_again_with_the_seed(
             "crash, round 0: ended with exit code 7: the runtime fell over",
             "warming up\nthe runtime fell over",
         ),
-        ("killed", "killed, round 0: died of signal 9 (Killed)", ""),
+        (
+            "killed",
+            "killed, round 0: died of signal 9 (Killed, as the system does where memory runs out)",
+            "",
+        ),
         (
             "failing",
             "failing, round 0: ended with exit code 3: the runtime failed; try another",
@@ -107,32 +134,37 @@ def test_the_order_is_drawn_for_each_round_and_comes_again_with_the_seed(
 def test_what_a_process_died_of_is_said_and_the_others_times_are_kept(
     tmp_path: Path, name: str, problem: str, stderr: str
 ) -> None:
-    times, failures = run_stubs(tmp_path, name, "half_person")
-    assert [backend.name for backend in times] == ["half_person"]
-    assert failures == (Failure(name, 0, problem, stderr),)
+    measurement = run_stubs(tmp_path, name, "half_person")
+    assert [times.name for times in measurement.variants] == ["half_person"]
+    assert measurement.failures == (Failure(name, 0, problem, stderr),)
 
 
 def test_a_process_that_hangs_is_stopped(tmp_path: Path) -> None:
-    times, failures = run_stubs(tmp_path, "hang", time_limit=3)
-    assert times == ()
-    assert failures[0].problem == "hang, round 0: took more than 3 s and was stopped"
+    measurement = run_stubs(tmp_path, "hang", time_limit=3)
+    assert measurement.variants == ()
+    assert measurement.failures[0].problem == "hang, round 0: took more than 3 s and was stopped"
 
 
-def test_a_backend_that_dies_in_one_round_keeps_its_other_rounds(tmp_path: Path) -> None:
-    times, failures = run_stubs(tmp_path, "once", settings=dataclasses.replace(QUICK, rounds=3))
-    assert [round_.round for round_ in times[0].rounds] == [0]
-    assert [failure.round for failure in failures] == [1, 2]
-
-
-def test_a_reply_that_is_none_is_a_failure(tmp_path: Path) -> None:
-    _, failures = measure_backends(
-        [Contender("onnx", tmp_path / "net.onnx", "net")],
-        [photo()],
-        QUICK,
-        folder=tmp_path,
-        worker=(sys.executable, "-c", "print('{}')"),
+def test_what_nobody_asked_for_and_its_backend_refuses_is_skipped(tmp_path: Path) -> None:
+    settings = dataclasses.replace(QUICK, rounds=2)
+    measurement = run_stubs(tmp_path, "failing", "half_person", settings=settings, asked=False)
+    assert measurement.skipped == (
+        Skipped("failing", "the runtime failed; try another", asked=False),
     )
-    assert failures[0].problem == "onnx, round 0: gave no valid reply (version is missing)"
+    assert measurement.failures == ()
+    assert [len(times.rounds) for times in measurement.variants] == [2]
+
+
+def test_what_nobody_asked_for_and_crashes_is_a_failure(tmp_path: Path) -> None:
+    measurement = run_stubs(tmp_path, "crash", asked=False)
+    assert measurement.skipped == ()
+    assert measurement.failures[0].problem.startswith("crash, round 0: ended with exit code 7")
+
+
+def test_a_variant_that_dies_in_one_round_keeps_its_other_rounds(tmp_path: Path) -> None:
+    measurement = run_stubs(tmp_path, "once", settings=dataclasses.replace(QUICK, rounds=3))
+    assert [round_.round for round_ in measurement.variants[0].rounds] == [0]
+    assert [failure.round for failure in measurement.failures] == [1, 2]
 
 
 def test_the_folder_it_is_started_in_shadows_no_module(
@@ -141,9 +173,9 @@ def test_the_folder_it_is_started_in_shadows_no_module(
     (tmp_path / "json.py").write_text("raise RuntimeError('shadowed')")
     monkeypatch.delenv("PYTHONPATH", raising=False)  # a relative one would be found in there
     monkeypatch.chdir(tmp_path)
-    times, failures = run_stubs(tmp_path, "half_person")
-    assert failures == ()
-    assert times
+    measurement = run_stubs(tmp_path, "half_person")
+    assert measurement.failures == ()
+    assert measurement.variants
 
 
 def onnx_model(tmp_path: Path) -> Model:
@@ -154,45 +186,87 @@ def onnx_model(tmp_path: Path) -> Model:
 
 def test_where_nothing_was_measured_the_first_reason_is_the_error(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=r"nothing was measured: onnx, round 0: .*net\.onnx"):
-        run_bench(onnx_model(tmp_path), [photo()], ["onnx"], QUICK)
+        run_bench(onnx_model(tmp_path), [photo()], [Variant("onnx")], QUICK)
 
 
-def test_what_a_backend_needs_is_made_before_any_process_starts(
+def test_what_a_variant_needs_is_made_before_any_process_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events: list[str] = []
+    asked = refusals(monkeypatch)
 
     def convert(model: Model, store: object) -> Path:
-        events.append("export made")
-        path = tmp_path / "made.onnx"
+        assert not asked
+        path = tmp_path / f"{model.name}.made.onnx"
         path.write_bytes(b"bytes")
         return path
 
-    def refuse(request: Request, worker: object, time_limit: float) -> Failure:
-        events.append(f"worker runs {Path(request.artefact).name}")
-        return Failure(request.backend, request.round, "refused", "")
-
-    monkeypatch.setattr(run, "ensure_export", convert)
-    monkeypatch.setattr(run, "_run_worker", refuse)
+    monkeypatch.setattr(contenders, "ensure_export", convert)
+    other = tmp_path / "other.onnx"
+    other.write_bytes(b"another")
+    variants = [Variant("onnx", threads=3, provider="CPU"), Variant("onnx", model=str(other))]
     with pytest.raises(BackendError, match="refused"):
-        run_bench(onnx_model(tmp_path), [photo()], ["onnx"], QUICK)
-    assert events == ["export made", "worker runs made.onnx"]
+        run_bench(onnx_model(tmp_path), [photo()], variants, QUICK)
+    by_file = {Path(request.artefact).name: request for request in asked}
+    assert set(by_file) == {"net.made.onnx", "other.made.onnx"}
+    assert (by_file["net.made.onnx"].threads, by_file["net.made.onnx"].provider) == (3, "CPU")
+    assert (by_file["other.made.onnx"].threads, by_file["other.made.onnx"].provider) == (1, None)
 
 
-def test_a_backend_that_is_not_installed_is_named_with_its_extra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def without_tf(monkeypatch: pytest.MonkeyPatch) -> None:
     absent = dataclasses.replace(BACKENDS["tf"], packages=("no_such_runtime",))
     monkeypatch.setitem(BACKENDS, "tf", absent)
-    with pytest.raises(MissingDependencyError, match=r"no_such_runtime.*the convert extra"):
-        run_bench(onnx_model(tmp_path), [photo()], ["onnx", "tf"], QUICK)
+
+
+def test_what_cant_run_is_skipped_with_its_reason_and_the_rest_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without_tf(monkeypatch)
+    asked = [
+        Variant("tf"),
+        Variant("onnx"),
+        Variant("onnx", model="nowhere.onnx"),
+        Variant("onnx", python="nowhere/python"),
+    ]
+    also = [Variant("onnx"), Variant("tf"), Variant("tf", threads=1)]
+    report = run_bench(resolve_model("standin"), [photo()], asked, QUICK, also=also)
+    assert [times.name for times in report.variants] == ["onnx"]
+    assert report.baseline == "onnx"
+    assert report.failures == ()
+    reasons = {item.variant: item for item in report.skipped}
+    assert list(reasons)[:3] == ["tf", "onnx:nowhere.onnx", "onnx@python=nowhere/python"]
+    assert "the convert extra" in reasons["tf"].reason
+    assert "no such file" in reasons["onnx:nowhere.onnx"].reason
+    assert "no such interpreter" in reasons["onnx@python=nowhere/python"].reason
+    assert [reasons[name].asked for name in ("tf", "tf@threads=1")] == [True, False]
+
+
+def test_the_baseline_is_measured_too_and_the_models_hashes_are_kept() -> None:
+    found = resolve_model("standin")
+    one = Variant("onnx", threads=1)
+    report = run_bench(found, [photo()], [Variant("onnx")], QUICK, baseline=one)
+    assert report.baseline == "onnx@threads=1"
+    assert [times.name for times in report.variants] == ["onnx", "onnx@threads=1"]
+    assert {times.model.graph_sha256 for times in report.variants} == {found.graph().sha256}
+
+
+def test_an_onnx_file_runs_on_tensorflow_only_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals(monkeypatch)
+    with pytest.raises(BackendError, match="refused"):
+        run_bench(onnx_model(tmp_path), [photo()], [Variant("onnx")], QUICK, also=[Variant("tf")])
+    _, skipped = contenders.prepare(
+        onnx_model(tmp_path), [], [Variant("onnx"), Variant("tf")], folder=tmp_path
+    )
+    assert [(item.variant, item.asked) for item in skipped] == [("tf", False)]
+    assert "is an ONNX file" in skipped[0].reason
 
 
 def test_unknown_backends_and_no_photos_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no backend 'openvino'"):
-        run_bench(onnx_model(tmp_path), [photo()], ["openvino"], QUICK)
+    with pytest.raises(UsageError, match="no backend 'no_such'"):
+        run_bench(onnx_model(tmp_path), [photo()], [Variant("no_such")], QUICK)
     with pytest.raises(UsageError, match="no photo"):
-        run_bench(onnx_model(tmp_path), [], ["onnx"], QUICK)
+        run_bench(onnx_model(tmp_path), [], [Variant("onnx")], QUICK)
 
 
 def test_the_default_photo_is_the_same_every_time() -> None:

@@ -32,23 +32,23 @@ def test_ratios_are_medians_of_the_rounds_ratios() -> None:
     # The rounds' ratios are 1, 2 and 2; the ratio of the medians would be 1.
     summary = summarise(make_report({"tf": [[20], [10], [40]], "onnx": [[20], [5], [20]]}))
     ratio = next(ratio for ratio in summary.ratios if ratio.stage == "whole")
-    assert (ratio.backend, ratio.rounds) == ("onnx", 3)
+    assert (ratio.variant, ratio.rounds) == ("onnx", 3)
     assert (ratio.median, ratio.min, ratio.max) == (2.0, 1.0, 2.0)
 
 
-def test_there_is_no_ratio_without_tf() -> None:
+def test_there_is_no_ratio_of_the_baseline_to_itself() -> None:
     assert summarise(make_report({"onnx": [[1]]})).ratios == ()
     assert summarise(make_report({"tf": [[1]]})).ratios == ()
 
 
 def test_a_round_that_one_of_them_lost_gives_no_ratio() -> None:
     report = make_report({"tf": [[10], [30]], "onnx": [[10], [10]]})
-    tf, onnx = report.backends
+    tf, onnx = report.variants
     only_second = dataclasses.replace(tf, rounds=tf.rounds[1:])
-    summary = summarise(dataclasses.replace(report, backends=(only_second, onnx)))
+    summary = summarise(dataclasses.replace(report, variants=(only_second, onnx)))
     assert {(ratio.rounds, ratio.median) for ratio in summary.ratios} == {(1, 3.0)}
     lost = dataclasses.replace(tf, rounds=(make_round(7, [10]),))
-    assert summarise(dataclasses.replace(report, backends=(lost, onnx))).ratios == ()
+    assert summarise(dataclasses.replace(report, variants=(lost, onnx))).ratios == ()
 
 
 def test_every_photo_and_stage_has_a_time() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import json
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,8 +21,8 @@ from tests.conftest import ROOT
 from toolkit.backends import BACKENDS
 from toolkit.bench.records import read_record
 from toolkit.bench.schema import STAGES
-from toolkit.bench.worker import Reply, Request, measure
-from toolkit.errors import UsageError
+from toolkit.bench.worker import PROTOCOL, Reply, Request, measure, read_request
+from toolkit.errors import BackendError, UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +40,7 @@ def request_(tmp_path: Path) -> Request:
         pixels = np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)
         np.save(tmp_path / f"{number}.npy", pixels)
     return Request(
+        protocol=PROTOCOL,
         backend="stub",
         artefact=str(tmp_path / "net.onnx"),
         model="net",
@@ -50,6 +52,7 @@ def request_(tmp_path: Path) -> Request:
         iterations=6,
         warmup=3,
         threads=1,
+        provider=None,
         kernel=13,
         subject="person",
     )
@@ -119,6 +122,58 @@ def test_the_subject_is_a_name_or_number_of_the_network(
         assert times.subject == 2
 
 
+def test_what_was_used_during_the_timed_passes_is_counted(
+    monkeypatch: pytest.MonkeyPatch, request_: Request
+) -> None:
+    register(monkeypatch, half_person)
+    for times in measure(request_).measured.photos:
+        assert times.wall_ns is not None
+        assert times.wall_ns >= sum(times.iterations["whole"])
+        assert times.cpu_ns_per_photo == times.cpu_ns / 6
+        for count in (times.voluntary_switches, times.involuntary_switches, times.minor_faults):
+            assert count is not None
+            assert count >= 0
+        assert times.major_faults is not None
+        assert times.steal_ns is None or times.steal_ns >= 0
+
+
+def test_a_provider_that_does_not_run_it_is_refused(
+    monkeypatch: pytest.MonkeyPatch, request_: Request
+) -> None:
+    register(monkeypatch, half_person)
+    assert measure(dataclasses.replace(request_, provider="stub")).provider == "stub"
+    with pytest.raises(BackendError, match="stub runs on stub, not on GPU"):
+        measure(dataclasses.replace(request_, provider="GPU"))
+
+
+def test_the_reply_says_whose_packages_ran(
+    monkeypatch: pytest.MonkeyPatch, request_: Request
+) -> None:
+    register(monkeypatch, half_person)
+    reply = measure(request_)
+    assert reply.python == platform.python_version()
+    assert reply.versions["numpy"] == np.__version__
+
+
+@pytest.mark.parametrize("protocol", [None, 1, PROTOCOL + 1, "2"])
+def test_a_request_in_another_protocol_is_refused_in_one_line(
+    request_: Request, protocol: object
+) -> None:
+    document = {**dataclasses.asdict(request_), "protocol": protocol}
+    with pytest.raises(UsageError, match=rf"protocol .*{protocol}.*speaks {PROTOCOL}$") as caught:
+        read_request(document)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_request_is_refused(request_: Request) -> None:
+    with pytest.raises(UsageError, match="protocol None"):
+        read_request([])
+    with pytest.raises(UsageError, match="no valid request: backend is missing"):
+        read_request({"protocol": PROTOCOL})
+    known = json.loads(json.dumps(dataclasses.asdict(request_)))
+    assert read_request({**known, "later": 1}) == request_
+
+
 def test_a_backend_that_is_not_registered_is_refused(request_: Request) -> None:
     with pytest.raises(UsageError, match="no backend 'stub'"):
         measure(request_)
@@ -145,5 +200,5 @@ def test_stdout_is_the_reply_alone_whatever_libraries_print(request_: Request) -
 def test_an_error_of_the_family_is_one_line_and_its_exit_code(request_: Request) -> None:
     done = start(request_, "failing")
     assert done.returncode == 3
-    assert done.stdout == ""
+    assert json.loads(done.stdout) == {"protocol": PROTOCOL}
     assert done.stderr.strip().splitlines()[-1] == "the runtime failed; try another"

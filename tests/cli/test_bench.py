@@ -16,7 +16,8 @@ from tests.conftest import Command
 from toolkit.backends import BACKENDS
 from toolkit.bench import run
 from toolkit.bench.photos import BenchPhoto
-from toolkit.bench.schema import STAGES, BenchReport, read_report
+from toolkit.bench.schema import STAGES, BenchReport, Skipped, read_report
+from toolkit.bench.variants import Variant
 from toolkit.catalog import load_catalog
 from toolkit.media import write_photo
 
@@ -41,11 +42,12 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def fake(
         model: object,
         photos: Sequence[BenchPhoto],
-        backends: Sequence[str],
+        variants: Sequence[Variant],
         settings: object,
         **rest: object,
     ) -> BenchReport:
-        calls.update(model=model, photos=photos, backends=list(backends), settings=settings)
+        calls.update(rest, model=model, photos=photos, settings=settings)
+        calls["variants"] = [str(variant) for variant in variants]
         report: BenchReport = calls["report"]
         return report
 
@@ -54,25 +56,26 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def without_failures(report: BenchReport) -> BenchReport:
-    return dataclasses.replace(report, failures=())
+    return dataclasses.replace(report, failures=(), skipped=())
 
 
 def test_the_bundled_network_is_measured_end_to_end(
     toolkit: Command, photo: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "reports" / "bench.json"
-    outcome = toolkit("bench", photo, "-b", "onnx", *QUICK, "-o", output, "--json")
+    outcome = toolkit("bench", photo, "--variant", "onnx", *QUICK, "-o", output, "--json")
     assert outcome.code == 0, outcome.stderr
     document = json.loads(outcome.stdout)
     assert document["schema"] == "toolkit-bench"
-    assert document["model"]["name"] == load_catalog().bundled.name
-    assert document["model"]["graph_sha256"] is None
+    (variant,) = document["variants"]
+    assert variant["model"]["name"] == load_catalog().bundled.name
+    assert document["baseline"] == variant["name"] == "onnx"
     assert document["photos"][0]["name"] == "photo.png"
     report = read_report(output)
     assert report.settings.iterations == 2
-    (backend,) = report.backends
-    assert (backend.name, backend.provider) == ("onnx", "CPUExecutionProvider")
-    times = backend.rounds[0].photos[0]
+    (measured,) = report.variants
+    assert measured.provider == "CPUExecutionProvider"
+    times = measured.rounds[0].photos[0]
     assert set(times.iterations) == set(STAGES)
     assert report.command[0] == "toolkit"
     assert json.loads(output.read_text()) == document
@@ -97,7 +100,7 @@ def test_the_table_has_stages_backends_units_and_the_ratio(
     assert "in ms" in outcome.stdout
     assert "3.00 ± 0.00" in outcome.stdout
     assert "whole: onnx is 1.50 times as fast as tf (1.50 to 1.50 over 2 rounds)" in outcome.stdout
-    assert "2 fresh processes per backend x 1 passes, 1 warm-ups, 2 threads" in outcome.stdout
+    assert "2 fresh processes per variant x 1 passes, 1 warm-ups, 2 threads" in outcome.stdout
     assert "unstable" not in outcome.stdout
 
 
@@ -123,12 +126,12 @@ def test_a_photo_without_the_subject_is_said(
     toolkit: Command, measured: dict[str, Any], photo: Path
 ) -> None:
     report = without_failures(measured["report"])
-    round_ = report.backends[1].rounds[0]
+    round_ = report.variants[1].rounds[0]
     times = dataclasses.replace(round_.photos[0], subject_found=False, subject=4)
     changed = dataclasses.replace(
-        report.backends[1], rounds=(dataclasses.replace(round_, photos=(times,)),)
+        report.variants[1], rounds=(dataclasses.replace(round_, photos=(times,)),)
     )
-    measured["report"] = dataclasses.replace(report, backends=(report.backends[0], changed))
+    measured["report"] = dataclasses.replace(report, variants=(report.variants[0], changed))
     outcome = toolkit("bench", photo)
     assert "onnx: no person in this photo; label 4 was cut out instead" in outcome.stdout
     assert "tf: no person" not in outcome.stdout
@@ -142,7 +145,8 @@ def test_a_failed_process_is_exit_code_3_and_the_rest_is_kept(
     assert outcome.code == 3
     assert "3.00 ± 0.00" in outcome.stdout
     assert outcome.stderr.endswith(
-        "toolkit: onnx, round 9: died; the other processes' times are kept\n"
+        "onnx, round 9: died\n"
+        "toolkit: onnx:other.onnx: no such file; what the other processes measured is kept\n"
     )
     assert read_report(output).failures[0].stderr == "so it said"
 
@@ -160,53 +164,64 @@ def test_settings_are_passed_on(toolkit: Command, measured: dict[str, Any], phot
         0,
         "--threads",
         3,
-        "-b",
+        "--time-limit",
+        60,
+        "--variant",
         "onnx",
-        "-b",
-        "tf",
+        "--variant",
+        "tf@threads=1",
+        "--baseline",
+        "onnx@threads=2",
     )
     settings = measured["settings"]
     assert (settings.rounds, settings.iterations, settings.warmup, settings.threads) == (4, 7, 0, 3)
     assert len(measured["photos"]) == 2
-    assert measured["backends"] == ["onnx", "tf"]
+    assert measured["variants"] == ["onnx", "tf@threads=1"]
+    assert measured["also"] == ()
+    assert str(measured["baseline"]) == "onnx@threads=2"
+    assert measured["time_limit"] == 60
 
 
-def test_without_tensorflow_onnx_alone_is_measured_and_that_is_said(
-    toolkit: Command, measured: dict[str, Any], photo: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("arguments", [(), ("--variant", "all")])
+def test_by_default_it_is_all_backends_and_what_is_left_out_is_said(
+    toolkit: Command, measured: dict[str, Any], photo: Path, arguments: tuple[str, ...]
+) -> None:
+    left_out = Skipped("tf", "needs tensorflow", asked=False)
+    measured["report"] = dataclasses.replace(
+        without_failures(measured["report"]), skipped=(left_out,)
+    )
+    outcome = toolkit("bench", photo, *arguments)
+    assert outcome.code == 0
+    assert measured["variants"] == []
+    assert {str(variant) for variant in measured["also"]} == set(BACKENDS)
+    assert "without tf: needs tensorflow" in outcome.stdout
+
+
+def test_what_was_asked_for_and_is_not_installed_is_exit_code_3_and_the_rest_is_kept(
+    toolkit: Command, photo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     absent = dataclasses.replace(BACKENDS["tf"], packages=("no_such_runtime",))
     monkeypatch.setitem(BACKENDS, "tf", absent)
-    outcome = toolkit("bench", photo)
-    assert measured["backends"] == ["onnx"]
-    assert "without tf: no_such_runtime not installed" in outcome.stderr
-    assert "the convert extra" in outcome.stderr
-
-
-def test_tensorflow_asked_for_and_missing_is_exit_code_3(
-    toolkit: Command, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    absent = dataclasses.replace(BACKENDS["tf"], packages=("no_such_runtime",))
-    monkeypatch.setitem(BACKENDS, "tf", absent)
-    outcome = toolkit("bench", photo, "-b", "tf")
+    output = tmp_path / "kept.json"
+    both = ("--variant", "tf", "--variant", "onnx")
+    outcome = toolkit("bench", photo, *both, *QUICK, "-o", output)
     assert outcome.code == 3
     assert "the convert extra" in outcome.stderr
-    assert outcome.stdout == ""
-
-
-def test_an_onnx_file_is_measured_on_onnx_alone(
-    toolkit: Command, measured: dict[str, Any], photo: Path
-) -> None:
-    export = load_catalog().bundled.onnx
-    outcome = toolkit("bench", photo, "--model", export)
-    assert measured["backends"] == ["onnx"]
-    assert "is an ONNX file" in outcome.stderr
+    assert len(read_report(output).variant("onnx").rounds) == 1
+    alone = toolkit("bench", photo, "--variant", "tf", *QUICK)
+    assert alone.code == 3
+    assert "nothing was measured: tf: " in alone.stderr
+    assert alone.stdout == ""
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (("nowhere.jpg",), 3, "nowhere.jpg"),
-        (("-b", "openvino"), 2, "no backend 'openvino'"),
+        (("--variant", "no_such"), 2, "no backend 'no_such'"),
+        (("--variant", "onnx@thread=1"), 2, "BACKEND[:MODEL]"),
+        (("--baseline", "C:/a.onnx"), 2, "BACKEND[:MODEL]"),
+        (("--time-limit", "0"), 2, "--time-limit"),
         (("--model", "no-such-model"), 3, "no-such-model"),
         (("--rounds", "0"), 2, "--rounds"),
         (("--iterations", "0"), 2, "--iterations"),

@@ -1,292 +1,254 @@
-"""The parent of a measurement: starts one fresh process after the other and collects replies."""
+"""The parent of a measurement: one fresh process after the other, round by round."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
 import random
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-import toolkit
-from toolkit.atomic import sha256_of
-from toolkit.backends import BACKENDS, find_backend
+from toolkit.bench.contenders import Contender, prepare
 from toolkit.bench.photos import BenchPhoto
-from toolkit.bench.records import RecordError, read_record
-from toolkit.bench.schema import BackendTimes, BenchReport, Failure, ModelFacts, Round, Settings
-from toolkit.bench.worker import Reply, Request
-from toolkit.errors import BackendError, MissingDependencyError, UsageError
+from toolkit.bench.processes import MODULE, TIME_LIMIT, WORKER, run_worker
+from toolkit.bench.schema import (
+    BenchReport,
+    Failure,
+    Settings,
+    Skipped,
+    VariantTimes,
+    default_baseline,
+)
+from toolkit.bench.variants import Variant
+from toolkit.bench.worker import PROTOCOL, Reply, Request
+from toolkit.errors import BackendError, UsageError
 from toolkit.host import host_facts
-from toolkit.resolve import Model, ensure_export
+from toolkit.resolve import Model
 from toolkit.store import Store
 
-# -P: the folder it is started in must not be able to shadow modules.
-WORKER = (sys.executable, "-P", "-m", "toolkit.bench.worker")
-TIME_LIMIT = 1800.0
-"""Seconds one process may take; it is killed then."""
-
-STDERR_TAIL = 2000
-"""Characters kept of what a failed process said."""
-
 Progress = Callable[[int, int | None], None]
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A backend and the file it is to run.
-
-    Attributes
-    ----------
-    backend : str
-        A name in the registry.
-    artefact : Path
-        A ``.pb`` or ``.onnx`` file.
-    model : str
-        The model's name.
-    labels : tuple of str or None
-        Label names of a frozen graph, where they are known.
-    trusted : bool
-        Skip the operation allowlist.
-    """
-
-    backend: str
-    artefact: Path
-    model: str
-    labels: tuple[str, ...] | None = None
-    trusted: bool = False
-
-
-def installed_backends() -> tuple[str, ...]:
-    """Return the backends whose runtime is installed."""
-    return tuple(name for name, spec in BACKENDS.items() if spec.installed)
 
 
 def run_bench(
     model: Model,
     photos: Sequence[BenchPhoto],
-    backends: Sequence[str],
+    variants: Sequence[Variant],
     settings: Settings,
     *,
+    also: Sequence[Variant] = (),
+    baseline: Variant | None = None,
     store: Store | None = None,
     command: Sequence[str] = (),
+    time_limit: float = TIME_LIMIT,
     progress: Progress | None = None,
 ) -> BenchReport:
-    """Measure a model on its backends, each in fresh processes, one process at a time.
+    """Measure variants, each in fresh processes, one process at a time.
 
-    What the backends need is made before the clock runs: where there is no ONNX export the graph is
+    What they need is made before the clock runs: where there is no ONNX export the graph is
     converted first.
 
     Parameters
     ----------
     model : Model
+        Of the variants that name none.
     photos : sequence of BenchPhoto
         One or more.
-    backends : sequence of str
-        Names in the registry.
+    variants : sequence of Variant
+        Asked for by name.
     settings : Settings
+    also : sequence of Variant
+        Measured where they can be; see `toolkit.bench.contenders.all_variants`.
+    baseline : Variant, optional
+        What ratios are to; measured too. By default the first on ``tf``, else the first.
     store : Store, optional
         By default the user's.
     command : sequence of str
         Kept in the report.
+    time_limit : float
+        Seconds one process may take; it is stopped then.
     progress : callable, optional
         Called with (processes done, processes in all).
 
     Returns
     -------
     BenchReport
-        Processes that failed are among its failures; the others' times are kept.
+        What could not be run is among `skipped`, processes that failed among `failures`; the
+        others' times are kept.
 
     Raises
     ------
-    MissingDependencyError
-        A backend's runtime is not installed.
+    UsageError
+        There is no photo, or a backend is in no registry.
     BackendError
         No process ended well.
-    ToolkitError
-        The model can't be read or converted.
     """
     if not photos:
         raise UsageError("no photo to measure on")
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    for name in backends:
-        _check_installed(name)
+    asked = [*variants, *([baseline] if baseline else [])]
     with tempfile.TemporaryDirectory(prefix="toolkit-bench-") as folder:
-        contenders, facts = _prepare(model, backends, Path(folder), store)
-        times, failures = measure_backends(
-            contenders, photos, settings, folder=Path(folder), progress=progress
+        contenders, skipped = prepare(model, asked, also, folder=Path(folder), store=store)
+        measurement = Measurement(
+            contenders, photos, settings, folder=Path(folder), time_limit=time_limit
         )
-    if not times:
-        raise BackendError(f"nothing was measured: {failures[0].problem}")
+        measurement.run(progress)
+    measured = measurement.variants
+    skipped += measurement.skipped
+    if not measured:
+        reasons = [failure.problem for failure in measurement.failures]
+        reasons += [f"{item.variant}: {item.reason}" for item in skipped]
+        raise BackendError(f"nothing was measured: {reasons[0] if reasons else 'no variant'}")
+    names = [times.name for times in measured]
     return BenchReport(
         created=created,
         command=tuple(command),
         host=host_facts(),
-        model=facts,
         photos=tuple(photo.facts for photo in photos),
         settings=settings,
-        backends=times,
-        failures=failures,
+        baseline=str(baseline) if str(baseline) in names else default_baseline(measured),
+        variants=measured,
+        skipped=skipped,
+        failures=measurement.failures,
     )
 
 
-def _check_installed(name: str) -> None:
-    spec = find_backend(name)
-    if not spec.installed:
-        problem = f"backend {name} needs {' and '.join(spec.packages)}, which is not installed"
-        if spec.extra:
-            raise MissingDependencyError.of_extra(problem, spec.extra)
-        raise MissingDependencyError(problem, "install the package again")
-
-
-def _prepare(
-    model: Model, backends: Sequence[str], folder: Path, store: Store | None
-) -> tuple[list[Contender], ModelFacts]:
-    """Make every file the workers open."""
-    contenders = []
-    hashes: dict[str, str | None] = {"graph": None, "onnx": None}
-    for name in dict.fromkeys(backends):
-        if find_backend(name).artefact == "graph":
-            graph = model.graph(store)
-            path = folder / "graph.pb"
-            path.write_bytes(graph.data)
-            hashes["graph"] = graph.sha256
-            contenders.append(Contender(name, path, graph.name, graph.labels, graph.trusted))
-        else:
-            path = ensure_export(model, store)
-            hashes["onnx"] = sha256_of(path)
-            contenders.append(Contender(name, path, model.name))
-    return contenders, ModelFacts(model.name, hashes["graph"], hashes["onnx"])
-
-
-def measure_backends(
-    contenders: Sequence[Contender],
-    photos: Sequence[BenchPhoto],
-    settings: Settings,
-    *,
-    folder: Path,
-    progress: Progress | None = None,
-    worker: Sequence[str] = WORKER,
-    time_limit: float = TIME_LIMIT,
-) -> tuple[tuple[BackendTimes, ...], tuple[Failure, ...]]:
-    """Run every contender once per round, in an order drawn anew for each round.
+class Measurement:
+    """Rounds of the same contenders; more can be added at any time.
 
     Parameters
     ----------
     contenders : sequence of Contender
-        No backend twice.
+        No name twice.
     photos : sequence of BenchPhoto
     settings : Settings
     folder : Path
-        An existing one; the decoded photos are put there for the workers.
-    progress : callable, optional
-        Called with (processes done, processes in all).
+        An existing one, kept until the last round; the decoded photos are put there for the
+        workers.
     worker : sequence of str
-        The command that starts a worker.
+        The command that starts a worker of this interpreter.
     time_limit : float
         Seconds one process may take.
-
-    Returns
-    -------
-    tuple of BackendTimes
-        In the contenders' order; those without a round that ended well are left out.
-    tuple of Failure
     """
-    pixels = []
-    for number, photo in enumerate(photos):
-        path = folder / f"photo{number}.npy"
-        np.save(path, photo.bgr, allow_pickle=False)
-        pixels.append(str(path))
-    draw = random.Random(settings.seed)  # noqa: S311 - an order to repeat, not a secret
-    replies: dict[str, list[Reply]] = {contender.backend: [] for contender in contenders}
-    failures = []
-    total = settings.rounds * len(contenders)
-    for number in range(settings.rounds):
-        order = draw.sample(contenders, len(contenders))
-        for place, contender in enumerate(order):
-            if progress:
-                progress(number * len(contenders) + place, total)
-            request = _request(contender, pixels, settings, number, place)
-            outcome = _run_worker(request, worker, time_limit)
-            if isinstance(outcome, Reply):
-                replies[contender.backend].append(outcome)
-            else:
-                failures.append(outcome)
-    if progress:
-        progress(total, total)
-    times = tuple(_collect(name, answers) for name, answers in replies.items() if answers)
-    return times, tuple(failures)
 
+    def __init__(
+        self,
+        contenders: Sequence[Contender],
+        photos: Sequence[BenchPhoto],
+        settings: Settings,
+        *,
+        folder: Path,
+        worker: Sequence[str] = WORKER,
+        time_limit: float = TIME_LIMIT,
+    ) -> None:
+        self.settings = settings
+        self.rounds = 0
+        """Rounds run so far."""
+        self._contenders = list(contenders)
+        self._worker = worker
+        self._time_limit = time_limit
+        self._draw = random.Random(settings.seed)  # noqa: S311 - an order to repeat, not a secret
+        self._replies: dict[str, list[Reply]] = {each.name: [] for each in contenders}
+        self._all = {each.name: each for each in contenders}
+        self._failures: list[Failure] = []
+        self._skipped: list[Skipped] = []
+        self._pixels = []
+        for number, photo in enumerate(photos):
+            path = folder / f"photo{number}.npy"
+            np.save(path, photo.bgr, allow_pickle=False)
+            self._pixels.append(str(path))
 
-def _request(
-    contender: Contender, pixels: Sequence[str], settings: Settings, number: int, place: int
-) -> Request:
-    return Request(
-        backend=contender.backend,
-        artefact=str(contender.artefact.absolute()),
-        model=contender.model,
-        labels=contender.labels,
-        trusted=contender.trusted,
-        photos=tuple(pixels),
-        round=number,
-        order=place,
-        iterations=settings.iterations,
-        warmup=settings.warmup,
-        threads=settings.threads,
-        kernel=settings.kernel,
-        subject=settings.subject,
-    )
-
-
-def _collect(name: str, replies: Sequence[Reply]) -> BackendTimes:
-    first = replies[0]
-    rounds: tuple[Round, ...] = tuple(reply.measured for reply in replies)
-    return BackendTimes(name, first.version, first.provider, first.threads, rounds)
-
-
-def _run_worker(request: Request, worker: Sequence[str], time_limit: float) -> Reply | Failure:
-    """Start a process, wait for it, and take its reply or the reason there is none."""
-
-    def failed(how: str, stderr: str = "") -> Failure:
-        tail = stderr.strip()[-STDERR_TAIL:]
-        last = tail.splitlines()[-1] if tail else ""
-        problem = f"{request.backend}, round {request.round}: {how}" + (f": {last}" if last else "")
-        return Failure(request.backend, request.round, problem, tail)
-
-    # The same package as this process runs, wherever it was imported from.
-    home = str(Path(toolkit.__file__).resolve().parent.parent)
-    inherited = os.environ.get("PYTHONPATH")
-    paths = [home, inherited] if inherited else [home]
-    try:
-        done = subprocess.run(  # noqa: S603 - this interpreter, this package
-            list(worker),
-            input=json.dumps(dataclasses.asdict(request)),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=time_limit,
-            check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    @property
+    def variants(self) -> tuple[VariantTimes, ...]:
+        """What was measured so far, in the contenders' order; only those with a round."""
+        return tuple(
+            _collect(self._all[name], replies) for name, replies in self._replies.items() if replies
         )
-    except subprocess.TimeoutExpired as error:
-        said = error.stderr or b""
-        text = said.decode(errors="replace") if isinstance(said, bytes) else said
-        return failed(f"took more than {time_limit:g} s and was stopped", text)
-    if done.returncode < 0:
-        name = signal.strsignal(-done.returncode)
-        return failed(f"died of signal {-done.returncode} ({name})", done.stderr)
-    if done.returncode:
-        return failed(f"ended with exit code {done.returncode}", done.stderr)
-    try:
-        return read_record(Reply, json.loads(done.stdout))
-    except (ValueError, RecordError) as error:
-        return failed(f"gave no valid reply ({error})", done.stderr)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Processes that did not end well so far."""
+        return tuple(self._failures)
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Contenders nobody asked for by name whose backend refused in their first round."""
+        return tuple(self._skipped)
+
+    def run(self, progress: Progress | None = None) -> None:
+        """Run the rounds that the settings say."""
+        total = self.settings.rounds * len(self._contenders)
+        done = 0
+        for _ in range(self.settings.rounds):
+
+            def ended() -> None:
+                nonlocal done
+                done += 1
+                if progress:
+                    progress(done, total)
+
+            self.add_round(ended)
+
+    def add_round(self, ended: Callable[[], None] | None = None) -> None:
+        """Run every contender once, in an order drawn anew; `ended` is called after each."""
+        order = self._draw.sample(self._contenders, len(self._contenders))
+        for place, contender in enumerate(order):
+            self._start(contender, place)
+            if ended:
+                ended()
+        self.rounds += 1
+
+    def _start(self, contender: Contender, place: int) -> None:
+        python = contender.variant.python
+        request = self._request(contender, place)
+        outcome = run_worker(
+            request,
+            self._worker if python is None else (python, *MODULE),
+            self._time_limit,
+            foreign=python is not None,
+        )
+        if isinstance(outcome, Reply):
+            self._replies[contender.name].append(outcome)
+        elif outcome.refused and not contender.asked and self.rounds == 0:
+            reason = outcome.stderr.splitlines()[-1] if outcome.stderr else outcome.problem
+            self._skipped.append(Skipped(contender.name, reason, asked=False))
+            self._contenders.remove(contender)
+        else:
+            problem = f"{contender.name}, round {self.rounds}: {outcome.problem}"
+            self._failures.append(Failure(contender.name, self.rounds, problem, outcome.stderr))
+
+    def _request(self, contender: Contender, place: int) -> Request:
+        settings = self.settings
+        return Request(
+            protocol=PROTOCOL,
+            backend=contender.variant.backend,
+            artefact=str(contender.artefact.absolute()),
+            model=contender.model.name,
+            labels=contender.labels,
+            trusted=contender.trusted,
+            photos=tuple(self._pixels),
+            round=self.rounds,
+            order=place,
+            iterations=settings.iterations,
+            warmup=settings.warmup,
+            threads=contender.variant.threads or settings.threads,
+            provider=contender.variant.provider,
+            kernel=settings.kernel,
+            subject=settings.subject,
+        )
+
+
+def _collect(contender: Contender, replies: Sequence[Reply]) -> VariantTimes:
+    first = replies[0]
+    return VariantTimes(
+        name=contender.name,
+        variant=contender.variant,
+        model=contender.model,
+        version=first.version,
+        provider=first.provider,
+        threads=first.threads,
+        python=first.python,
+        versions=first.versions,
+        rounds=tuple(reply.measured for reply in replies),
+    )

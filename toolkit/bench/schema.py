@@ -1,4 +1,4 @@
-"""What a measurement says, version 1: frozen dataclasses and the JSON file they are kept in.
+"""What a measurement says, version 2: frozen dataclasses and the JSON file they are kept in.
 
 Field by field in docs/bench-schema.md. Every time is kept raw, in integer nanoseconds; medians and
 ratios follow from them and are computed anew whenever a file is read.
@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.atomic import write_atomically
 from toolkit.bench.records import RecordError, read_record
+from toolkit.bench.variants import Variant
 from toolkit.errors import InputFileError
 from toolkit.host import HostFacts
 
 SCHEMA = "toolkit-bench"
-VERSION = 1
+VERSION = 2
 WHOLE = "whole"
 STAGES = ("preprocess", "segment", "mask", "blur", "composite", WHOLE)
 """What is timed in each iteration; ``whole`` is timed around the call, not a sum."""
@@ -26,13 +28,16 @@ STAGES = ("preprocess", "segment", "mask", "blur", "composite", WHOLE)
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """Which network was measured.
+    """Which network a variant ran.
 
     Attributes
     ----------
     name : str
-    graph_sha256, onnx_sha256 : str or None
-        Of the frozen graph and of the ONNX file; None where the measurement used none.
+    graph_sha256 : str or None
+        Of the frozen graph that it ran, or that the ONNX file it ran says it was made from; None
+        where the file doesn't say.
+    onnx_sha256 : str or None
+        Of the ONNX file; None where it ran the frozen graph.
     """
 
     name: str
@@ -67,13 +72,13 @@ class Settings:
     Attributes
     ----------
     rounds : int
-        In each round every backend runs once, in a process of its own.
+        In each round every variant runs once, in a process of its own.
     iterations, warmup : int
         Timed and untimed passes over each photo in each process.
     threads : int
-        Asked of each backend and of OpenCV.
+        Asked of the backend and of OpenCV where the variant doesn't say.
     seed : int
-        Of the order of the backends within a round.
+        Of the order of the variants within a round.
     subject : str
         The label's name or number that is cut out.
     kernel : int
@@ -116,6 +121,17 @@ class PhotoTimes:
         By stage: one time per timed pass.
     cpu_ns : int
         CPU time of all threads during the timed passes.
+    wall_ns : int or None
+        From the beginning of the first timed pass to the end of the last.
+    voluntary_switches, involuntary_switches : int or None
+        How often a thread of the process gave up its core during them, or had it taken away.
+    minor_faults, major_faults : int or None
+        Pages that had to be mapped during them, without and with reading a disk.
+    steal_ns : int or None
+        CPU time the host's cores wanted during them and a hypervisor gave to others, over all
+        cores, in steps of a clock tick (often 10 ms).
+
+    What is None is not known: the system doesn't say, or an older version measured.
     """
 
     photo: int
@@ -125,6 +141,17 @@ class PhotoTimes:
     warmup_ns: tuple[int, ...]
     iterations: dict[str, tuple[int, ...]]
     cpu_ns: int
+    wall_ns: int | None = None
+    voluntary_switches: int | None = None
+    involuntary_switches: int | None = None
+    minor_faults: int | None = None
+    major_faults: int | None = None
+    steal_ns: int | None = None
+
+    @property
+    def cpu_ns_per_photo(self) -> float:
+        """CPU time of one timed pass, on average."""
+        return self.cpu_ns / len(self.iterations[WHOLE])
 
 
 @dataclass(frozen=True)
@@ -158,24 +185,57 @@ class Round:
 
 
 @dataclass(frozen=True)
-class BackendTimes:
-    """One backend.
+class VariantTimes:
+    """One variant.
 
     Attributes
     ----------
-    name, version, provider : str
-        As the backend says.
+    name : str
+        What it is called in this report, once only; the variant's text, unless a gate names it.
+    variant : Variant
+        What was asked for.
+    model : ModelFacts
+        What it ran.
+    version, provider : str
+        Of the runtime, as the backend says.
     threads : int
         Of the pool that really ran it.
+    python : str
+        Version of the worker's interpreter.
+    versions : dict of str to (str or None)
+        Of the packages in the worker's interpreter, as in `HostFacts.versions`.
     rounds : tuple of Round
-        Those that ended well.
+        Those that ended well, at least one.
     """
 
     name: str
+    variant: Variant
+    model: ModelFacts
     version: str
     provider: str
     threads: int
+    python: str
+    versions: dict[str, str | None]
     rounds: tuple[Round, ...]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A variant that was not measured at all.
+
+    Attributes
+    ----------
+    variant : str
+        Its name.
+    reason : str
+        One line.
+    asked : bool
+        Whether it was asked for by name, rather than among all there are.
+    """
+
+    variant: str
+    reason: str
+    asked: bool
 
 
 @dataclass(frozen=True)
@@ -184,7 +244,8 @@ class Failure:
 
     Attributes
     ----------
-    backend : str
+    variant : str
+        The name of what it ran.
     round : int
     problem : str
         One line.
@@ -192,7 +253,7 @@ class Failure:
         The end of what the process said.
     """
 
-    backend: str
+    variant: str
     round: int
     problem: str
     stderr: str
@@ -209,22 +270,38 @@ class BenchReport:
     command : tuple of str
         The command line, or empty where it was called from Python.
     host : HostFacts
-    model : ModelFacts
     photos : tuple of PhotoFacts
     settings : Settings
-    backends : tuple of BackendTimes
+    baseline : str
+        Name of the variant that ratios are to.
+    variants : tuple of VariantTimes
         Those with at least one round.
+    skipped : tuple of Skipped
     failures : tuple of Failure
     """
 
     created: str
     command: tuple[str, ...]
     host: HostFacts
-    model: ModelFacts
     photos: tuple[PhotoFacts, ...]
     settings: Settings
-    backends: tuple[BackendTimes, ...]
+    baseline: str
+    variants: tuple[VariantTimes, ...]
+    skipped: tuple[Skipped, ...] = ()
     failures: tuple[Failure, ...] = ()
+
+    def variant(self, name: str) -> VariantTimes:
+        """Return the variant of a name; KeyError where it wasn't measured."""
+        for times in self.variants:
+            if times.name == name:
+                return times
+        raise KeyError(name)
+
+
+def default_baseline(variants: Sequence[VariantTimes]) -> str:
+    """Return what ratios are to where nobody chose: the first on ``tf``, else the first."""
+    on_tf = (times.name for times in variants if times.variant.backend == "tf")
+    return next(on_tf, variants[0].name)
 
 
 def to_document(report: BenchReport) -> dict[str, Any]:
@@ -252,13 +329,16 @@ def write_report(path: Path, report: BenchReport) -> None:
 
 
 def read_report(path: Path) -> BenchReport:
-    """Read a report's JSON file.
+    """Read a report's JSON file, of this schema version or of an older one.
 
     Raises
     ------
     InputFileError
         It is missing, no report, damaged, or of a newer version.
     """
+    from toolkit.bench.version1 import read_version_1
+
+    readers = {1: read_version_1, VERSION: _read_version_2}
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
@@ -268,27 +348,36 @@ def read_report(path: Path) -> BenchReport:
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise InputFileError(path, "is not a bench report", "give a file of toolkit bench")
     version = document.get("version")
-    if version != VERSION:
+    if not isinstance(version, int) or version not in readers:
         raise InputFileError(
             path,
-            f"is of schema version {version!r}; this toolkit reads version {VERSION}",
+            f"is of schema version {version!r}; this toolkit reads versions 1 to {VERSION}",
             "read it with the toolkit that wrote it, or a newer one",
         )
     try:
-        report = read_record(BenchReport, document)
+        report = readers[version](document)
         _check(report)
     except RecordError as error:
         raise InputFileError(path, f"is damaged: {error}", "measure again") from error
     return report
 
 
+def _read_version_2(document: object) -> BenchReport:
+    return read_record(BenchReport, document)
+
+
 def _check(report: BenchReport) -> None:
     """Check what types can't say."""
-    for backend in report.backends:
-        if not backend.rounds:
-            raise RecordError(f"backend {backend.name} has no rounds")
-        for round_ in backend.rounds:
-            where = f"backend {backend.name}, round {round_.round}"
+    names = [variant.name for variant in report.variants]
+    if len(set(names)) < len(names):
+        raise RecordError("two variants have the same name")
+    if report.baseline not in names:
+        raise RecordError(f"the baseline {report.baseline} is no variant")
+    for variant in report.variants:
+        if not variant.rounds:
+            raise RecordError(f"variant {variant.name} has no rounds")
+        for round_ in variant.rounds:
+            where = f"variant {variant.name}, round {round_.round}"
             if [times.photo for times in round_.photos] != list(range(len(report.photos))):
                 raise RecordError(f"{where}: not every photo was measured once")
             for times in round_.photos:

@@ -10,21 +10,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from toolkit.bench.schema import STAGES, BackendTimes, BenchReport, Round
-
-REFERENCE = "tf"
-"""Ratios are to this backend."""
+from toolkit.bench.schema import STAGES, BenchReport, Round, VariantTimes
 
 
 @dataclass(frozen=True)
 class StageTime:
-    """A stage on a backend, over its processes' medians.
+    """A stage of a variant, over its processes' medians.
 
     Attributes
     ----------
     photo : int or None
         Place in the report's photos; None for ``load``, which happens before any.
-    backend : str
+    variant : str
+        Its name.
     stage : str
         ``load``, ``first`` or one of `STAGES`.
     processes : int
@@ -36,7 +34,7 @@ class StageTime:
     """
 
     photo: int | None
-    backend: str
+    variant: str
     stage: str
     processes: int
     median_ns: float
@@ -52,21 +50,21 @@ class StageTime:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as fast as TF1 a backend is.
+    """How many times as fast as the baseline a variant is.
 
     Attributes
     ----------
     photo : int
-    backend, stage : str
+    variant, stage : str
     rounds : int
         Rounds in which both ran.
     median, min, max : float
-        Over those rounds: TF1's time over this backend's in the same round, so that what slows a
-        whole round slows both.
+        Over those rounds: the baseline's time over this variant's in the same round, so that what
+        slows a whole round slows both.
     """
 
     photo: int
-    backend: str
+    variant: str
     stage: str
     rounds: int
     median: float
@@ -82,18 +80,18 @@ class Summary:
     ----------
     times : tuple of StageTime
     ratios : tuple of Ratio
-        Empty where TF1 was not measured.
+        Of every variant but the baseline.
     """
 
     times: tuple[StageTime, ...]
     ratios: tuple[Ratio, ...]
 
-    def time(self, backend: str, stage: str, photo: int | None) -> StageTime:
+    def time(self, variant: str, stage: str, photo: int | None) -> StageTime:
         """Return one of `times`; KeyError where it wasn't measured."""
         for time in self.times:
-            if (time.backend, time.stage, time.photo) == (backend, stage, photo):
+            if (time.variant, time.stage, time.photo) == (variant, stage, photo):
                 return time
-        raise KeyError((backend, stage, photo))
+        raise KeyError((variant, stage, photo))
 
 
 def summarise(report: BenchReport) -> Summary:
@@ -108,13 +106,13 @@ def summarise(report: BenchReport) -> Summary:
     Summary
     """
     times = []
-    for backend in report.backends:
-        loads = [round_.load_ns for round_ in backend.rounds]
-        times.append(_stage_time(loads, None, backend.name, "load"))
+    for variant in report.variants:
+        loads = [round_.load_ns for round_ in variant.rounds]
+        times.append(_stage_time(loads, None, variant.name, "load"))
         for photo in range(len(report.photos)):
             for stage in ("first", *STAGES):
-                medians = [process_median(round_, photo, stage) for round_ in backend.rounds]
-                times.append(_stage_time(medians, photo, backend.name, stage))
+                medians = [process_median(round_, photo, stage) for round_ in variant.rounds]
+                times.append(_stage_time(medians, photo, variant.name, stage))
     return Summary(tuple(times), tuple(_ratios(report)))
 
 
@@ -143,11 +141,11 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     return middle, float(median(abs(value - middle) for value in values))
 
 
-def _stage_time(values: Sequence[float], photo: int | None, backend: str, stage: str) -> StageTime:
+def _stage_time(values: Sequence[float], photo: int | None, variant: str, stage: str) -> StageTime:
     middle, mad = spread(values)
     return StageTime(
         photo=photo,
-        backend=backend,
+        variant=variant,
         stage=stage,
         processes=len(values),
         median_ns=middle,
@@ -158,18 +156,17 @@ def _stage_time(values: Sequence[float], photo: int | None, backend: str, stage:
 
 
 def _ratios(report: BenchReport) -> Iterable[Ratio]:
-    by_name = {backend.name: backend for backend in report.backends}
-    reference = by_name.pop(REFERENCE, None)
-    if reference is None:
-        return
-    for backend in by_name.values():
+    reference = report.variant(report.baseline)
+    for variant in report.variants:
+        if variant is reference:
+            continue
         for photo in range(len(report.photos)):
             for stage in STAGES:
-                ratios = _per_round(reference, backend, _picker(photo, stage))
+                ratios = _per_round(reference, variant, _picker(photo, stage))
                 if ratios:
                     yield Ratio(
                         photo=photo,
-                        backend=backend.name,
+                        variant=variant.name,
                         stage=stage,
                         rounds=len(ratios),
                         median=median(ratios),
@@ -183,10 +180,10 @@ def _picker(photo: int, stage: str) -> Callable[[Round], float]:
 
 
 def _per_round(
-    reference: BackendTimes, backend: BackendTimes, pick: Callable[[Round], float]
+    reference: VariantTimes, variant: VariantTimes, pick: Callable[[Round], float]
 ) -> list[float]:
-    """Return TF1's time over the backend's for each round both ended well in."""
-    mine = {process.round: pick(process) for process in backend.rounds}
+    """Return the baseline's time over the variant's for each round both ended well in."""
+    mine = {process.round: pick(process) for process in variant.rounds}
     return [
         pick(process) / mine[process.round]
         for process in reference.rounds

@@ -1,7 +1,7 @@
-"""One backend, timed in this process: a JSON request on stdin, a JSON reply on stdout.
+"""One variant, timed in this process: a JSON request on stdin, a JSON reply on stdout.
 
-Started by `toolkit.bench.run` as ``python -m toolkit.bench.worker``. It opens exactly the file it
-is given and never converts one.
+Started by `toolkit.bench.processes` as ``python -m toolkit.bench.worker``, maybe by the toolkit of
+another environment. It opens exactly the file it is given and never converts one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import dataclasses
 import gc
 import json
 import os
+import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -18,16 +19,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from toolkit.bench.records import read_record
+from toolkit.bench.records import RecordError, read_record
 from toolkit.bench.schema import WHOLE, PhotoTimes, Round
-from toolkit.errors import ToolkitError
+from toolkit.bench.usage import Usage, max_rss_bytes
+from toolkit.errors import BackendError, ToolkitError, UsageError
 from toolkit.graphs import read_graph
+from toolkit.host import PACKAGES, package_version
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from toolkit.backends import Backend, BackendSpec
+
+PROTOCOL = 2
+"""Version of request and reply. Fields may be added within one, with a default."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,8 @@ class Request:
 
     Attributes
     ----------
+    protocol : int
+        `PROTOCOL` of who asks.
     backend : str
         A name in the registry.
     artefact : str
@@ -52,10 +60,13 @@ class Request:
         Copied to the reply.
     iterations, warmup, threads, kernel : int
         As in `toolkit.bench.schema.Settings`.
+    provider : str or None
+        What the backend has to run on; None: its own choice.
     subject : str
         The label's name or number.
     """
 
+    protocol: int
     backend: str
     artefact: str
     model: str
@@ -67,17 +78,21 @@ class Request:
     iterations: int
     warmup: int
     threads: int
+    provider: str | None
     kernel: int
     subject: str
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a worker measured, and on what."""
+    """What a worker measured, and on what; as in `toolkit.bench.schema.VariantTimes`."""
 
+    protocol: int
     version: str
     provider: str
     threads: int
+    python: str
+    versions: dict[str, str | None]
     measured: Round
 
 
@@ -97,6 +112,10 @@ def measure(request: Request) -> Reply:
     imported = time.perf_counter_ns()
     with _open(request, spec) as backend:
         opened = time.perf_counter_ns()
+        if request.provider not in (None, backend.provider):
+            raise BackendError(
+                f"{request.backend} runs on {backend.provider}, not on {request.provider}"
+            )
         import cv2
         import numpy as np
 
@@ -106,15 +125,18 @@ def measure(request: Request) -> Reply:
             for number, path in enumerate(request.photos)
         )
         return Reply(
+            protocol=PROTOCOL,
             version=backend.version,
             provider=backend.provider,
             threads=backend.threads,
+            python=platform.python_version(),
+            versions={package: package_version(package) for package in PACKAGES},
             measured=Round(
                 round=request.round,
                 order=request.order,
                 import_ns=imported - start,
                 open_ns=opened - imported,
-                max_rss_bytes=_max_rss_bytes(),
+                max_rss_bytes=max_rss_bytes(),
                 photos=photos,
             ),
         )
@@ -152,14 +174,14 @@ def _time_photo(
     warmup_ns = tuple(timed()[0] for _ in range(request.warmup))
     iterations: dict[str, list[int]] = {}
     with _no_garbage_collection():
-        cpu_start = time.process_time_ns()
+        before = Usage.now()
         for _ in range(request.iterations):
             watch = Stopwatch()
             whole_ns, _portrait = timed(watch)
             for stage, seconds in watch.seconds.items():
                 iterations.setdefault(stage, []).append(round(seconds * 1e9))
             iterations.setdefault(WHOLE, []).append(whole_ns)
-        cpu_ns = time.process_time_ns() - cpu_start
+        used = Usage.now().since(before)
     return PhotoTimes(
         photo=number,
         subject=subject,
@@ -167,7 +189,7 @@ def _time_photo(
         first_ns=first_ns,
         warmup_ns=warmup_ns,
         iterations={stage: tuple(values) for stage, values in iterations.items()},
-        cpu_ns=cpu_ns,
+        **dataclasses.asdict(used),
     )
 
 
@@ -184,22 +206,6 @@ def _no_garbage_collection() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _max_rss_bytes() -> int | None:
-    """Return the largest resident memory of this process.
-
-    Not from getrusage: its figure survives exec, so a child starts with its parent's.
-    """
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return None
-    for line in status.splitlines():
-        key, _, value = line.partition(":")
-        if key == "VmHWM":
-            return int(value.split()[0]) * 1024
-    return None
-
-
 def _claim_stdout() -> TextIO:
     """Return stdout for the reply alone; what a library prints from now on goes to stderr."""
     reply = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -207,16 +213,36 @@ def _claim_stdout() -> TextIO:
     return reply
 
 
+def read_request(document: object) -> Request:
+    """Read a request.
+
+    Raises
+    ------
+    UsageError
+        It is in another protocol, or none.
+    """
+    asked = document.get("protocol", 1) if isinstance(document, dict) else None
+    if asked != PROTOCOL:
+        raise UsageError(f"asked in worker protocol {asked!r}; this toolkit speaks {PROTOCOL}")
+    try:
+        return read_record(Request, document)
+    except RecordError as error:
+        raise UsageError(f"no valid request: {error}") from error
+
+
 def main() -> None:
     """Read the request, measure, reply; one line on stderr and exit code 3 where it can't be."""
     reply = _claim_stdout()
     try:
-        answer = measure(read_record(Request, json.load(sys.stdin)))
+        answer = dataclasses.asdict(measure(read_request(json.load(sys.stdin))))
+        code = 0
     except ToolkitError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
-    json.dump(dataclasses.asdict(answer), reply)
+        # Enough for a parent of another version to see which side is older.
+        answer, code = {"protocol": PROTOCOL}, error.exit_code
+    json.dump(answer, reply)
     reply.close()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

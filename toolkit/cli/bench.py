@@ -1,4 +1,4 @@
-"""``toolkit bench``: the latency of each stage on each backend, in fresh processes."""
+"""``toolkit bench``: the latency of each stage of each variant, in fresh processes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from toolkit.cli.console import (
 if TYPE_CHECKING:
     from toolkit.bench.schema import BenchReport
     from toolkit.bench.statistics import StageTime, Summary
-    from toolkit.resolve import Model
 
+ALL = "all"
 UNSTABLE = 0.10
 """MAD over median above which a time is called unstable."""
 
@@ -39,13 +39,25 @@ def bench_command(
         ),
     ] = None,
     model: ModelOption = None,
-    backend: Annotated[
+    variant: Annotated[
         list[str] | None,
         typer.Option(
-            "--backend",
-            "-b",
-            metavar="onnx|tf",
-            help="A runtime to measure; may be repeated. Default: every one installed.",
+            "--variant",
+            metavar="SPEC|all",
+            help="What to measure; may be repeated. SPEC is BACKEND[:MODEL][@threads=N]"
+            "[@provider=NAME][@python=PATH]: `tf`, `onnx:a.onnx@threads=1`, or "
+            "`onnx@python=.venv-base/bin/python` for another environment's toolkit. `all`, the "
+            "default: every backend, as far as it is installed and takes the model.",
+            show_default=False,
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline",
+            metavar="SPEC",
+            help="The variant that ratios are to; it is measured too. Default: `tf` if it is "
+            "measured, else the first.",
             show_default=False,
         ),
     ] = None,
@@ -54,7 +66,7 @@ def bench_command(
         typer.Option(
             "--rounds",
             min=1,
-            help="How often each backend is started anew. Each start counts once, by its median.",
+            help="How often each variant is started anew. Each start counts once, by its median.",
         ),
     ] = 3,
     iterations: Annotated[
@@ -67,6 +79,15 @@ def bench_command(
         ),
     ] = 5,
     threads: Threads = None,
+    time_limit: Annotated[
+        float,
+        typer.Option(
+            "--time-limit",
+            metavar="SECONDS",
+            min=1,
+            help="How long one start may take; one that hangs is stopped then, and reported.",
+        ),
+    ] = 1800,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -81,22 +102,27 @@ def bench_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Measure how long each stage of a portrait takes on each backend.
+    """Measure how long each stage of a portrait takes, for each variant.
 
-    Every backend runs once per round, alone and in a process of its own, in an order drawn anew for
+    Every variant runs once per round, alone and in a process of its own, in an order drawn anew for
     each round. Figures are medians over these processes, each with its median absolute deviation;
-    ratios are to TF1 in the same round. The garbage collector stands still during timed passes.
+    ratios are to the baseline in the same round. The garbage collector stands still during timed
+    passes.
 
-    Example: `toolkit bench photo.jpg --rounds 5 --output before.json`
+    Example: `toolkit bench photo.jpg --variant onnx --variant onnx@threads=1 --output before.json`
     """
+    from toolkit.bench.contenders import all_variants
     from toolkit.bench.photos import default_photo, photo_from
     from toolkit.bench.run import run_bench
     from toolkit.bench.schema import Settings, to_document, write_report
-    from toolkit.errors import BackendError
+    from toolkit.bench.variants import parse_variant
     from toolkit.host import available_cores
     from toolkit.resolve import resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    specs = variant or [ALL]
+    asked = [parse_variant(spec) for spec in specs if spec != ALL]
+    against = parse_variant(baseline) if baseline else None
     photos = [photo_from(path) for path in image] if image else [default_photo()]
     found = resolve_model(model, trusted=trust_graph)
     console.say(f"model {found.name}: {found.about}")
@@ -107,9 +133,12 @@ def bench_command(
         report = run_bench(
             found,
             photos,
-            backend or _default_backends(found, console),
+            asked,
             settings,
+            also=all_variants() if ALL in specs else (),
+            baseline=against,
             command=("toolkit", *sys.argv[1:]),
+            time_limit=time_limit,
             progress=progress,
         )
     if output:
@@ -117,27 +146,19 @@ def bench_command(
         console.say(f"wrote {output}")
     console.document("bench", to_document(report))
     _print(report, console)
-    if report.failures:
-        for failure in report.failures[1:]:
-            console.warn(failure.problem)
-        raise BackendError(report.failures[0].problem, "the other processes' times are kept")
+    _end(report, console)
 
 
-def _default_backends(model: Model, console: Console) -> list[str]:
-    from toolkit.backends import BACKENDS
+def _end(report: BenchReport, console: Console) -> None:
+    """Say what could not be measured; an error where it was asked for."""
+    from toolkit.errors import BackendError
 
-    chosen = []
-    for name, spec in BACKENDS.items():
-        if not spec.installed:
-            console.say(
-                f"without {name}: {' and '.join(spec.packages)} not installed "
-                f"(the {spec.extra} extra)"
-            )
-        elif model.kind == "onnx" and spec.artefact != "onnx":
-            console.say(f"without {name}: {model.path.name} is an ONNX file; name it to try")
-        else:
-            chosen.append(name)
-    return chosen
+    problems = [f"{item.variant}: {item.reason}" for item in report.skipped if item.asked]
+    problems += [failure.problem for failure in report.failures]
+    for problem in problems[1:]:
+        console.warn(problem)
+    if problems:
+        raise BackendError(problems[0], "what the other processes measured is kept")
 
 
 def _print(report: BenchReport, console: Console) -> None:
@@ -147,11 +168,13 @@ def _print(report: BenchReport, console: Console) -> None:
     summary = summarise(report)
     settings = report.settings
     console.result(
-        f"{report.model.name}: {settings.rounds} fresh processes per backend x "
+        f"{_models(report)}: {settings.rounds} fresh processes per variant x "
         f"{settings.iterations} passes, {settings.warmup} warm-ups, {settings.threads} threads"
     )
+    for skipped in report.skipped:
+        console.result(f"without {skipped.variant}: {skipped.reason}")
     console.result("in ms: median of the processes' medians ± median absolute deviation")
-    names = [backend.name for backend in report.backends]
+    names = [variant.name for variant in report.variants]
     for number, photo in enumerate(report.photos):
         console.result()
         console.result(f"{photo.name}, {photo.width}x{photo.height}")
@@ -165,8 +188,12 @@ def _print(report: BenchReport, console: Console) -> None:
                 )
             ],
         )
-        _print_ratios(summary, number, console)
+        _print_ratios(report, summary, number, console)
         _print_caveats(report, summary, number, console)
+
+
+def _models(report: BenchReport) -> str:
+    return ", ".join(dict.fromkeys(variant.model.name for variant in report.variants))
 
 
 def _cell(time: StageTime) -> str:
@@ -175,18 +202,19 @@ def _cell(time: StageTime) -> str:
     return middle if time.processes == 1 else f"{middle} ± {time.mad_ns / 1e6:.2f}"
 
 
-def _print_ratios(summary: Summary, photo: int, console: Console) -> None:
+def _print_ratios(report: BenchReport, summary: Summary, photo: int, console: Console) -> None:
     for ratio in summary.ratios:
         if ratio.photo == photo and ratio.stage in ("segment", "whole"):
             console.result(
-                f"{ratio.stage}: {ratio.backend} is {ratio.median:.2f} times as fast as tf "
+                f"{ratio.stage}: {ratio.variant} is {ratio.median:.2f} times as fast as "
+                f"{report.baseline} "
                 f"({ratio.min:.2f} to {ratio.max:.2f} over {ratio.rounds} rounds)"
             )
 
 
 def _print_caveats(report: BenchReport, summary: Summary, photo: int, console: Console) -> None:
     unstable = [
-        f"{time.backend} {time.stage} {time.relative_mad:.0%}"
+        f"{time.variant} {time.stage} {time.relative_mad:.0%}"
         for time in summary.times
         if time.photo == photo and time.stage in ("segment", "whole")
         if time.relative_mad > UNSTABLE
@@ -197,10 +225,10 @@ def _print_caveats(report: BenchReport, summary: Summary, photo: int, console: C
             "more rounds or a quieter machine would tell more"
         )
     subject = report.settings.subject
-    for backend in report.backends:
-        times = backend.rounds[0].photos[photo]
+    for variant in report.variants:
+        times = variant.rounds[0].photos[photo]
         if not times.subject_found:
             console.result(
-                f"{backend.name}: no {subject} in this photo; label {times.subject} was cut out "
+                f"{variant.name}: no {subject} in this photo; label {times.subject} was cut out "
                 "instead, so that every stage does its work"
             )
