@@ -26,6 +26,7 @@ from toolkit.bench.schema import (
     Round,
     Settings,
     Skipped,
+    Throughput,
     VariantTimes,
     read_report,
     to_document,
@@ -198,7 +199,7 @@ def test_every_field_is_documented() -> None:
     }
     kinds = (
         *(BenchReport, HostFacts, ModelFacts, PhotoFacts, Settings, VariantTimes, Variant, Round),
-        *(PhotoTimes, Skipped, Failure, StageTime, Ratio),
+        *(PhotoTimes, Throughput, Skipped, Failure, StageTime, Ratio),
     )
     fields = {field.name for kind in kinds for field in dataclasses.fields(kind)}
     assert documented == fields | {"schema", "version", "summary"}

@@ -19,6 +19,7 @@ import pytest
 from tests.bench.stubs import Labelling, StubBackend, half_person, no_person, stub_spec
 from tests.conftest import ROOT
 from toolkit.backends import BACKENDS
+from toolkit.bench import steady
 from toolkit.bench.records import read_record
 from toolkit.bench.schema import STAGES
 from toolkit.bench.worker import PROTOCOL, Reply, Request, measure, read_request
@@ -51,7 +52,9 @@ def request_(tmp_path: Path) -> Request:
         order=1,
         iterations=6,
         warmup=3,
+        warmup_seconds=None,
         threads=1,
+        workers=1,
         provider=None,
         kernel=13,
         subject="person",
@@ -135,6 +138,32 @@ def test_what_was_used_during_the_timed_passes_is_counted(
             assert count >= 0
         assert times.major_faults is not None
         assert times.steal_ns is None or times.steal_ns >= 0
+
+
+def test_warm_ups_end_when_the_passes_are_steady(
+    monkeypatch: pytest.MonkeyPatch, request_: Request
+) -> None:
+    register(monkeypatch, half_person)
+    monkeypatch.setattr(steady, "TOLERANCE", 1e9)
+    for times in measure(dataclasses.replace(request_, warmup=50)).measured.photos:
+        assert len(times.warmup_ns) == 2 * steady.WINDOW
+        assert times.steady is True
+    for times in measure(request_).measured.photos:
+        assert times.steady is None  # three passes can't tell
+
+
+def test_threads_that_share_the_session_are_timed_apart(
+    monkeypatch: pytest.MonkeyPatch, request_: Request
+) -> None:
+    opened = register(monkeypatch, half_person)
+    reply = measure(dataclasses.replace(request_, workers=4))
+    for times in reply.measured.photos:
+        assert times.throughput is not None
+        assert (times.throughput.workers, times.throughput.passes) == (4, 8)
+        assert times.throughput.photos_per_second > 0
+        assert {len(values) for values in times.iterations.values()} == {6}
+    assert opened[0].calls == 2 * (1 + 3 + 6 + 4 + 8)
+    assert measure(request_).measured.photos[0].throughput is None
 
 
 def test_a_provider_that_does_not_run_it_is_refused(

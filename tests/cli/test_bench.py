@@ -16,7 +16,7 @@ from tests.conftest import Command
 from toolkit.backends import BACKENDS
 from toolkit.bench import run
 from toolkit.bench.photos import BenchPhoto
-from toolkit.bench.schema import STAGES, BenchReport, Skipped, read_report
+from toolkit.bench.schema import STAGES, BenchReport, Skipped, Throughput, read_report
 from toolkit.bench.variants import Variant
 from toolkit.catalog import load_catalog
 from toolkit.media import write_photo
@@ -100,7 +100,9 @@ def test_the_table_has_stages_backends_units_and_the_ratio(
     assert "in ms" in outcome.stdout
     assert "3.00 ± 0.00" in outcome.stdout
     assert "whole: onnx is 1.50 times as fast as tf (1.50 to 1.50 over 2 rounds)" in outcome.stdout
-    assert "2 fresh processes per variant x 1 passes, 1 warm-ups, 2 threads" in outcome.stdout
+    assert (
+        "2 fresh processes per variant x 1 passes, at most 1 warm-ups, 2 threads" in outcome.stdout
+    )
     assert "unstable" not in outcome.stdout
 
 
@@ -111,6 +113,33 @@ def test_an_unstable_time_is_called_so(
     outcome = toolkit("bench", photo)
     assert "unstable (deviation over median above 10%): onnx segment 20%" in outcome.stdout
     assert "times as fast" not in outcome.stdout
+
+
+def test_cpu_memory_and_throughput_have_rows(
+    toolkit: Command, measured: dict[str, Any], photo: Path
+) -> None:
+    report = without_failures(make_report({"onnx": [[1_000_000]]}))
+    round_ = report.variants[0].rounds[0]
+    times = dataclasses.replace(
+        round_.photos[0], cpu_ns=2_500_000, steady=False, throughput=Throughput(3, 6, 2 * 10**9)
+    )
+    round_ = dataclasses.replace(round_, max_rss_bytes=123_456_789, photos=(times,))
+    variant = dataclasses.replace(report.variants[0], rounds=(round_,))
+    measured["report"] = dataclasses.replace(
+        report,
+        variants=(variant,),
+        settings=dataclasses.replace(report.settings, workers=3),
+    )
+    rows = {
+        line[:15].strip(): line[15:].strip() for line in toolkit("bench", photo).stdout.splitlines()
+    }
+    assert rows["cpu per photo"] == "2.50"
+    assert rows["memory, MB"] == "123.46"
+    assert rows["photos/s by 3"] == "3.00"
+    assert (
+        "not steady at the end of the warm-up: onnx in 1 of 1 processes"
+        in toolkit("bench", photo).stdout
+    )
 
 
 def test_a_single_process_claims_no_deviation(
@@ -166,6 +195,8 @@ def test_settings_are_passed_on(toolkit: Command, measured: dict[str, Any], phot
         3,
         "--time-limit",
         60,
+        "--workers",
+        5,
         "--variant",
         "onnx",
         "--variant",
@@ -180,6 +211,7 @@ def test_settings_are_passed_on(toolkit: Command, measured: dict[str, Any], phot
     assert measured["also"] == ()
     assert str(measured["baseline"]) == "onnx@threads=2"
     assert measured["time_limit"] == 60
+    assert settings.workers == 5
 
 
 @pytest.mark.parametrize("arguments", [(), ("--variant", "all")])

@@ -73,12 +73,19 @@ class Settings:
     ----------
     rounds : int
         In each round every variant runs once, in a process of its own.
-    iterations, warmup : int
-        Timed and untimed passes over each photo in each process.
+    iterations : int
+        Timed passes over each photo in each process.
+    warmup : int
+        The most passes before them; fewer where the process is steady before, see
+        `toolkit.bench.steady`.
+    warmup_seconds : float or None
+        No such pass is begun after these; None: no limit.
     threads : int
         Asked of the backend and of OpenCV where the variant doesn't say.
     seed : int
         Of the order of the variants within a round.
+    workers : int
+        Threads that share one session while throughput is measured; 1: it isn't.
     subject : str
         The label's name or number that is cut out.
     kernel : int
@@ -91,13 +98,39 @@ class Settings:
 
     rounds: int = 3
     iterations: int = 20
-    warmup: int = 5
+    warmup: int = 30
+    warmup_seconds: float | None = 10.0
     threads: int = 1
+    workers: int = 1
     seed: int = 0
     subject: str = "person"
     kernel: int = 13
     style: str = "tutorial"
     gc_disabled: bool = True
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Several threads that shared one session, each with a photo of its own at a time.
+
+    Attributes
+    ----------
+    workers : int
+        How many.
+    passes : int
+        Photos they made in all.
+    wall_ns : int
+        From the beginning of the first to the end of the last.
+    """
+
+    workers: int
+    passes: int
+    wall_ns: int
+
+    @property
+    def photos_per_second(self) -> float:
+        """What they made in a second together."""
+        return self.passes / self.wall_ns * 1e9
 
 
 @dataclass(frozen=True)
@@ -131,7 +164,13 @@ class PhotoTimes:
         CPU time the host's cores wanted during them and a hypervisor gave to others, over all
         cores, in steps of a clock tick (often 10 ms).
 
-    What is None is not known: the system doesn't say, or an older version measured.
+    steady : bool or None
+        Whether the warm-up ended because its passes no longer changed; None where it was too short
+        to tell.
+    throughput : Throughput or None
+        After the timed passes; None where only one thread was asked for.
+
+    What else is None is not known: the system doesn't say, or an older version measured.
     """
 
     photo: int
@@ -147,6 +186,8 @@ class PhotoTimes:
     minor_faults: int | None = None
     major_faults: int | None = None
     steal_ns: int | None = None
+    steady: bool | None = None
+    throughput: Throughput | None = None
 
     @property
     def cpu_ns_per_photo(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from toolkit.bench.records import RecordError, read_record
@@ -65,7 +66,8 @@ def read_version_1(document: object) -> BenchReport:
         command=old.command,
         host=old.host,
         photos=old.photos,
-        settings=old.settings,
+        # it made as many warm-ups as it was told, however long they took
+        settings=dataclasses.replace(old.settings, warmup_seconds=None),
         baseline=default_baseline(variants),
         variants=variants,
         failures=tuple(

@@ -9,18 +9,21 @@ from __future__ import annotations
 import dataclasses
 import gc
 import json
+import math
 import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from toolkit.bench.records import RecordError, read_record
-from toolkit.bench.schema import WHOLE, PhotoTimes, Round
+from toolkit.bench.schema import WHOLE, PhotoTimes, Round, Throughput
+from toolkit.bench.steady import warm_up
 from toolkit.bench.usage import Usage, max_rss_bytes
 from toolkit.errors import BackendError, ToolkitError, UsageError
 from toolkit.graphs import read_graph
@@ -58,7 +61,7 @@ class Request:
         Paths of ``.npy`` files, (H, W, 3) uint8 BGR: decoding is not measured.
     round, order : int
         Copied to the reply.
-    iterations, warmup, threads, kernel : int
+    iterations, warmup, warmup_seconds, threads, workers, kernel
         As in `toolkit.bench.schema.Settings`.
     provider : str or None
         What the backend has to run on; None: its own choice.
@@ -77,7 +80,9 @@ class Request:
     order: int
     iterations: int
     warmup: int
+    warmup_seconds: float | None
     threads: int
+    workers: int
     provider: str | None
     kernel: int
     subject: str
@@ -171,7 +176,9 @@ def _time_photo(
         # Without a subject the chain ends early. What covers most of the photo stands in, so that
         # mask, blur and composite do the work they do on any other photo.
         subject = max(portrait.shares, key=portrait.shares.__getitem__)
-    warmup_ns = tuple(timed()[0] for _ in range(request.warmup))
+    warmup_ns, steady = warm_up(
+        lambda: timed()[0], most=request.warmup, seconds=request.warmup_seconds
+    )
     iterations: dict[str, list[int]] = {}
     with _no_garbage_collection():
         before = Usage.now()
@@ -188,9 +195,22 @@ def _time_photo(
         subject_found=found,
         first_ns=first_ns,
         warmup_ns=warmup_ns,
+        steady=steady,
         iterations={stage: tuple(values) for stage, values in iterations.items()},
         **dataclasses.asdict(used),
+        throughput=_throughput(timed, request) if request.workers > 1 else None,
     )
+
+
+def _throughput(run: Callable[[], object], request: Request) -> Throughput:
+    """Let several threads share the session, each on a photo of its own at a time."""
+    workers = request.workers
+    passes = workers * math.ceil(request.iterations / workers)
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(lambda _: run(), range(workers)))  # each thread's first pass is slower
+        start = time.perf_counter_ns()
+        list(pool.map(lambda _: run(), range(passes)))
+        return Throughput(workers, passes, time.perf_counter_ns() - start)
 
 
 @contextmanager

@@ -20,7 +20,9 @@ from toolkit.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from toolkit.bench.schema import BenchReport
+    from collections.abc import Callable
+
+    from toolkit.bench.schema import BenchReport, Round
     from toolkit.bench.statistics import StageTime, Summary
 
 ALL = "all"
@@ -75,9 +77,21 @@ def bench_command(
     warmup: Annotated[
         int,
         typer.Option(
-            "--warmup", min=0, help="Passes before them that don't count (their times are kept)."
+            "--warmup",
+            min=0,
+            help="The most passes before them that don't count; they end earlier where the times "
+            "no longer change, or after 10 seconds.",
         ),
-    ] = 5,
+    ] = 30,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            help="Also measure how many photos a second N threads make that share one session.",
+        ),
+    ] = 1,
     threads: Threads = None,
     time_limit: Annotated[
         float,
@@ -127,7 +141,11 @@ def bench_command(
     found = resolve_model(model, trusted=trust_graph)
     console.say(f"model {found.name}: {found.about}")
     settings = Settings(
-        rounds=rounds, iterations=iterations, warmup=warmup, threads=threads or available_cores()
+        rounds=rounds,
+        iterations=iterations,
+        warmup=warmup,
+        threads=threads or available_cores(),
+        workers=workers,
     )
     with console.progress("measuring") as progress:
         report = run_bench(
@@ -169,7 +187,8 @@ def _print(report: BenchReport, console: Console) -> None:
     settings = report.settings
     console.result(
         f"{_models(report)}: {settings.rounds} fresh processes per variant x "
-        f"{settings.iterations} passes, {settings.warmup} warm-ups, {settings.threads} threads"
+        f"{settings.iterations} passes, at most {settings.warmup} warm-ups, "
+        f"{settings.threads} threads"
     )
     for skipped in report.skipped:
         console.result(f"without {skipped.variant}: {skipped.reason}")
@@ -186,7 +205,8 @@ def _print(report: BenchReport, console: Console) -> None:
                     ("load", None),
                     *((stage, number) for stage in ("first", *STAGES)),
                 )
-            ],
+            ]
+            + _other_rows(report, number),
         )
         _print_ratios(report, summary, number, console)
         _print_caveats(report, summary, number, console)
@@ -194,6 +214,30 @@ def _print(report: BenchReport, console: Console) -> None:
 
 def _models(report: BenchReport) -> str:
     return ", ".join(dict.fromkeys(variant.model.name for variant in report.variants))
+
+
+def _other_rows(report: BenchReport, photo: int) -> list[tuple[str, ...]]:
+    """CPU time, memory and throughput: medians over the processes."""
+    from statistics import median
+
+    def row(head: str, figure: Callable[[Round], float | None]) -> tuple[str, ...]:
+        columns = [
+            [value for round_ in variant.rounds if (value := figure(round_)) is not None]
+            for variant in report.variants
+        ]
+        return (head, *(f"{median(values):.2f}" if values else "-" for values in columns))
+
+    def throughput(process: Round) -> float | None:
+        measured = process.photos[photo].throughput
+        return measured and measured.photos_per_second
+
+    rows = [
+        row("cpu per photo", lambda process: process.photos[photo].cpu_ns_per_photo / 1e6),
+        row("memory, MB", lambda process: (process.max_rss_bytes or 0) / 1e6 or None),
+    ]
+    if report.settings.workers > 1:
+        rows.append(row(f"photos/s by {report.settings.workers}", throughput))
+    return rows
 
 
 def _cell(time: StageTime) -> str:
@@ -224,6 +268,13 @@ def _print_caveats(report: BenchReport, summary: Summary, photo: int, console: C
             f"unstable (deviation over median above {UNSTABLE:.0%}): {', '.join(unstable)}; "
             "more rounds or a quieter machine would tell more"
         )
+    restless = [
+        f"{variant.name} in {count} of {len(variant.rounds)} processes"
+        for variant in report.variants
+        if (count := sum(round_.photos[photo].steady is False for round_ in variant.rounds))
+    ]
+    if restless:
+        console.result(f"not steady at the end of the warm-up: {', '.join(restless)}")
     subject = report.settings.subject
     for variant in report.variants:
         times = variant.rounds[0].photos[photo]
