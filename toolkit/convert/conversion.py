@@ -21,6 +21,7 @@ from toolkit import __version__
 from toolkit.catalog import INPUT, OUTPUT, Network
 from toolkit.convert.canonical import canonical_form
 from toolkit.convert.manifest import Manifest
+from toolkit.convert.nearest import exact_nearest
 from toolkit.errors import BackendError, MissingDependencyError, UsageError
 from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph, parse_graph
 from toolkit.parity import NEAR_TIE
@@ -156,7 +157,7 @@ def export_graph(graph: FrozenGraph, network: Network, opset: int) -> bytes:
             # What tf2onnx raises for an operation it can't express; its message names it.
             reason = str(error).splitlines()[0]
             raise BackendError(f"tf2onnx does not convert {graph.source}: {reason}") from error
-    model = canonical_form(model)
+    model = canonical_form(exact_nearest(model))
     _describe(model, graph, network, opset)
     try:
         model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
