@@ -229,7 +229,7 @@ def _other_rows(report: BenchReport, photo: int) -> list[tuple[str, ...]]:
 
     def throughput(process: Round) -> float | None:
         measured = process.photos[photo].throughput
-        return measured and measured.photos_per_second
+        return measured.photos_per_second if measured else None
 
     rows = [
         row("cpu per photo", lambda process: process.photos[photo].cpu_ns_per_photo / 1e6),
