@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -18,6 +19,8 @@ import numpy as np
 import pytest
 import typer
 
+from tests.bench.reports import make_report
+from toolkit.bench.schema import BenchReport, write_report
 from toolkit.catalog import GRAPH_FILE, load_catalog
 from toolkit.cli import app
 from toolkit.media import demo_photo, read_photo, write_photo
@@ -33,7 +36,7 @@ PAGES = sorted(  # not those of fetched models
 )
 SHARED_OPTIONS = "Options that several commands share"
 NETWORK_NEEDED = {"toolkit fetch"}
-CHEAP = {"portrait", "models", "info", "--version"}
+CHEAP = {"portrait", "models", "info", "compare", "--version"}
 """Commands that need no TensorFlow."""
 
 root_command: Any = typer.main.get_command(app)
@@ -166,7 +169,22 @@ def desk(tmp_path: Path) -> Path:
     (folder / "bin/toolkit").chmod(0o755)
     for name in ("photo.jpg", "other.jpg"):
         write_photo(folder / name, demo_photo()[:240, :320])
+    for name in (
+        "base",
+        "head",
+        *(f"runs/{side}/{n}" for side in ("base", "head") for n in "123456"),
+    ):
+        write_report(folder / f"{name}.json", steady_report())
     return folder
+
+
+def steady_report() -> BenchReport:
+    """A measurement that a comparison with itself calls the same in every stage."""
+    report = make_report({"onnx": [[10**8 + number * 10**5] for number in range(8)]})
+    (variant,) = report.variants
+    rounds = tuple(dataclasses.replace(process, import_ns=10**8) for process in variant.rounds)
+    variants = (dataclasses.replace(variant, rounds=rounds),)
+    return dataclasses.replace(report, variants=variants, failures=())
 
 
 def archive_of(graph: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -10,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.bench.reports import make_report
 from tests.conftest import ROOT, Command, Outcome
 from tests.test_docs import COMMANDS, archive_of, rows_of
+from toolkit.bench.schema import write_report
 from toolkit.catalog import load_catalog
 from toolkit.cli import info
 from toolkit.media import demo_photo, write_photo
@@ -102,6 +105,16 @@ def test_every_command_has_its_fields_promised() -> None:
 def test_info(toolkit: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(info.NEEDED, "no_such_module", "no-such-package")
     check("`toolkit info --json`", document(toolkit("info", "--json"), "info", code=3))
+
+
+def test_compare(toolkit: Command, tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("base.json", "head.json")]
+    for path, variants, cpu in zip(paths, ("tf", "onnx"), ("A", "B"), strict=True):
+        report = make_report({"onnx@threads=1": [[10**6]] * 8, variants: [[10**6]] * 8})
+        host = dataclasses.replace(report.host, cpu=cpu)
+        write_report(path, dataclasses.replace(report, host=host))
+    heading = "`toolkit compare --json`"
+    check(heading, document(toolkit("compare", *paths, "--json", "-q"), "compare", code=4))
 
 
 def test_portrait(toolkit: Command, photo: Path) -> None:

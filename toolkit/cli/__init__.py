@@ -11,6 +11,7 @@ import typer
 
 from toolkit import __version__
 from toolkit.cli.bench import bench_command
+from toolkit.cli.compare import compare_command
 from toolkit.cli.convert import convert_command
 from toolkit.cli.demo import demo_command
 from toolkit.cli.fetch import fetch_command
@@ -60,6 +61,7 @@ app.command("convert")(convert_command)
 app.command("parity")(parity_command)
 app.command("portrait")(portrait_command)
 app.command("bench")(bench_command)
+app.command("compare")(compare_command)
 app.command("info")(info_command)
 
 
