@@ -12,10 +12,11 @@ import pytest
 from toolkit.backends import BACKENDS
 from toolkit.bench import contenders, run
 from toolkit.bench.contenders import Contender
+from toolkit.bench.ending import run_rounds
 from toolkit.bench.photos import BenchPhoto, default_photo, photo_from, synthetic_photo
 from toolkit.bench.processes import WORKER, Death
 from toolkit.bench.run import Measurement, run_bench
-from toolkit.bench.schema import Failure, ModelFacts, Settings, Skipped
+from toolkit.bench.schema import Failure, ModelFacts, Settings, Skipped, default_baseline
 from toolkit.bench.variants import Variant
 from toolkit.bench.worker import Request
 from toolkit.errors import BackendError, PhotoError, UsageError
@@ -53,7 +54,7 @@ def run_stubs(
         worker=STUB_WORKER,
         time_limit=time_limit,
     )
-    measurement.run()
+    run_rounds(measurement, default_baseline)
     return measurement
 
 
@@ -67,7 +68,10 @@ def test_every_variant_runs_once_per_round(tmp_path: Path) -> None:
         folder=tmp_path,
         worker=STUB_WORKER,
     )
-    measurement.run(lambda done, total: seen.append((done, total)))
+    ended = run_rounds(
+        measurement, default_baseline, progress=lambda done, total: seen.append((done, total))
+    )
+    assert ended == "rounds"
     assert measurement.failures == ()
     assert [times.name for times in measurement.variants] == ["half_person", "no_person"]
     for times in measurement.variants:
@@ -103,6 +107,7 @@ def test_the_order_is_drawn_for_each_round_and_comes_again_with_the_seed(
         assert run_stubs(tmp_path, "a", "b", settings=settings).variants == ()
         return [request.backend for request in asked]
 
+    monkeypatch.setattr(run, "GIVE_UP", 99)
     settings = dataclasses.replace(QUICK, rounds=12)
     first = started(settings)
     assert started(settings) == first
@@ -165,6 +170,15 @@ def test_a_variant_that_dies_in_one_round_keeps_its_other_rounds(tmp_path: Path)
     measurement = run_stubs(tmp_path, "once", settings=dataclasses.replace(QUICK, rounds=3))
     assert [round_.round for round_ in measurement.variants[0].rounds] == [0]
     assert [failure.round for failure in measurement.failures] == [1, 2]
+
+
+def test_a_variant_that_only_fails_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = refusals(monkeypatch)
+    measurement = run_stubs(tmp_path, "a", settings=dataclasses.replace(QUICK, rounds=12))
+    assert len(asked) == len(measurement.failures) == run.GIVE_UP
+    assert measurement.running == 0
 
 
 def test_the_folder_it_is_started_in_shadows_no_module(

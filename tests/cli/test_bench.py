@@ -142,6 +142,17 @@ def test_cpu_memory_and_throughput_have_rows(
     )
 
 
+def test_a_precision_that_was_not_reached_is_said(
+    toolkit: Command, measured: dict[str, Any], photo: Path
+) -> None:
+    report = without_failures(measured["report"])
+    settings = dataclasses.replace(report.settings, until=0.02)
+    measured["report"] = dataclasses.replace(report, settings=settings, ended="budget")
+    assert "± 2.0% was not reached: the budget ended it" in toolkit("bench", photo).stdout
+    measured["report"] = dataclasses.replace(report, settings=settings, ended="precision")
+    assert "not reached" not in toolkit("bench", photo).stdout
+
+
 def test_a_single_process_claims_no_deviation(
     toolkit: Command, measured: dict[str, Any], photo: Path
 ) -> None:
@@ -197,6 +208,10 @@ def test_settings_are_passed_on(toolkit: Command, measured: dict[str, Any], phot
         60,
         "--workers",
         5,
+        "--until",
+        "2.5%",
+        "--budget",
+        90,
         "--variant",
         "onnx",
         "--variant",
@@ -212,6 +227,7 @@ def test_settings_are_passed_on(toolkit: Command, measured: dict[str, Any], phot
     assert str(measured["baseline"]) == "onnx@threads=2"
     assert measured["time_limit"] == 60
     assert settings.workers == 5
+    assert (settings.until, settings.budget_seconds) == (0.025, 90)
 
 
 @pytest.mark.parametrize("arguments", [(), ("--variant", "all")])
@@ -254,6 +270,10 @@ def test_what_was_asked_for_and_is_not_installed_is_exit_code_3_and_the_rest_is_
         (("--variant", "onnx@thread=1"), 2, "BACKEND[:MODEL]"),
         (("--baseline", "C:/a.onnx"), 2, "BACKEND[:MODEL]"),
         (("--time-limit", "0"), 2, "--time-limit"),
+        (("--until", "two"), 2, "write 2% or 0.02"),
+        (("--until", "0%"), 2, "write 2% or 0.02"),
+        (("--until", "200%"), 2, "write 2% or 0.02"),
+        (("--budget", "0"), 2, "--budget"),
         (("--model", "no-such-model"), 3, "no-such-model"),
         (("--rounds", "0"), 2, "--rounds"),
         (("--iterations", "0"), 2, "--iterations"),

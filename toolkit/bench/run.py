@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.bench.contenders import Contender, prepare
+from toolkit.bench.ending import Progress, run_rounds
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.processes import MODULE, TIME_LIMIT, WORKER, run_worker
 from toolkit.bench.schema import (
@@ -28,7 +29,8 @@ from toolkit.host import host_facts
 from toolkit.resolve import Model
 from toolkit.store import Store
 
-Progress = Callable[[int, int | None], None]
+GIVE_UP = 3
+"""Processes of one variant that failed, none having ended well, after which no more is started."""
 
 
 def run_bench(
@@ -69,7 +71,7 @@ def run_bench(
     time_limit : float
         Seconds one process may take; it is stopped then.
     progress : callable, optional
-        Called with (processes done, processes in all).
+        Called with (processes done, processes in all as it looks now).
 
     Returns
     -------
@@ -93,24 +95,34 @@ def run_bench(
         measurement = Measurement(
             contenders, photos, settings, folder=Path(folder), time_limit=time_limit
         )
-        measurement.run(progress)
+        ended = run_rounds(
+            measurement, lambda so_far: _baseline(so_far, baseline), progress=progress
+        )
     measured = measurement.variants
     skipped += measurement.skipped
     if not measured:
         reasons = [failure.problem for failure in measurement.failures]
         reasons += [f"{item.variant}: {item.reason}" for item in skipped]
         raise BackendError(f"nothing was measured: {reasons[0] if reasons else 'no variant'}")
-    names = [times.name for times in measured]
     return BenchReport(
         created=created,
         command=tuple(command),
         host=host_facts(),
         photos=tuple(photo.facts for photo in photos),
         settings=settings,
-        baseline=str(baseline) if str(baseline) in names else default_baseline(measured),
+        baseline=_baseline(measured, baseline),
         variants=measured,
+        ended=ended,
         skipped=skipped,
         failures=measurement.failures,
+    )
+
+
+def _baseline(variants: Sequence[VariantTimes], asked: Variant | None) -> str:
+    """Return what ratios are to: what was asked for, if it was measured."""
+    asked_for = str(asked)
+    return (
+        asked_for if asked_for in {times.name for times in variants} else default_baseline(variants)
     )
 
 
@@ -176,19 +188,10 @@ class Measurement:
         """Contenders nobody asked for by name whose backend refused in their first round."""
         return tuple(self._skipped)
 
-    def run(self, progress: Progress | None = None) -> None:
-        """Run the rounds that the settings say."""
-        total = self.settings.rounds * len(self._contenders)
-        done = 0
-        for _ in range(self.settings.rounds):
-
-            def ended() -> None:
-                nonlocal done
-                done += 1
-                if progress:
-                    progress(done, total)
-
-            self.add_round(ended)
+    @property
+    def running(self) -> int:
+        """How many variants a round has: those that were not left out or given up."""
+        return len(self._contenders)
 
     def add_round(self, ended: Callable[[], None] | None = None) -> None:
         """Run every contender once, in an order drawn anew; `ended` is called after each."""
@@ -217,6 +220,9 @@ class Measurement:
         else:
             problem = f"{contender.name}, round {self.rounds}: {outcome.problem}"
             self._failures.append(Failure(contender.name, self.rounds, problem, outcome.stderr))
+            failed = sum(failure.variant == contender.name for failure in self._failures)
+            if failed >= GIVE_UP and not self._replies[contender.name]:
+                self._contenders.remove(contender)
 
     def _request(self, contender: Contender, place: int) -> Request:
         settings = self.settings

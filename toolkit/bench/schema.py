@@ -72,7 +72,13 @@ class Settings:
     Attributes
     ----------
     rounds : int
-        In each round every variant runs once, in a process of its own.
+        In each round every variant runs once, in a process of its own. The fewest, where `until`
+        or `budget_seconds` is given.
+    until : float or None
+        Rounds are added until the whole's ratios to the baseline are known this well: half their
+        interval over the ratio.
+    budget_seconds : float or None
+        Rounds are added as long as the next seems to end within these.
     iterations : int
         Timed passes over each photo in each process.
     warmup : int
@@ -97,6 +103,8 @@ class Settings:
     """
 
     rounds: int = 3
+    until: float | None = None
+    budget_seconds: float | None = None
     iterations: int = 20
     warmup: int = 30
     warmup_seconds: float | None = 10.0
@@ -319,6 +327,8 @@ class BenchReport:
         Those with at least one round.
     skipped : tuple of Skipped
     failures : tuple of Failure
+    ended : str
+        What ended it: ``rounds`` (their number), ``precision`` (`Settings.until`) or ``budget``.
     """
 
     created: str
@@ -330,6 +340,7 @@ class BenchReport:
     variants: tuple[VariantTimes, ...]
     skipped: tuple[Skipped, ...] = ()
     failures: tuple[Failure, ...] = ()
+    ended: str = "rounds"
 
     def variant(self, name: str) -> VariantTimes:
         """Return the variant of a name; KeyError where it wasn't measured."""

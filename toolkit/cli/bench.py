@@ -68,9 +68,30 @@ def bench_command(
         typer.Option(
             "--rounds",
             min=1,
-            help="How often each variant is started anew. Each start counts once, by its median.",
+            help="How often each variant is started anew, at least. Each start counts once, by "
+            "its median.",
         ),
     ] = 3,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until",
+            metavar="N%",
+            help="Add rounds until the ratios of the whole to the baseline's are known to ± N%.",
+            show_default=False,
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            "--budget",
+            metavar="SECONDS",
+            min=1,
+            help="Add rounds as long as there is time for another; with --until, the most it may "
+            "take.",
+            show_default=False,
+        ),
+    ] = None,
     iterations: Annotated[
         int, typer.Option("--iterations", min=1, help="Timed passes over each photo per start.")
     ] = 20,
@@ -142,6 +163,8 @@ def bench_command(
     console.say(f"model {found.name}: {found.about}")
     settings = Settings(
         rounds=rounds,
+        until=_share(until) if until else None,
+        budget_seconds=budget,
         iterations=iterations,
         warmup=warmup,
         threads=threads or available_cores(),
@@ -167,6 +190,20 @@ def bench_command(
     _end(report, console)
 
 
+def _share(text: str) -> float:
+    """Read ``2%`` or ``0.02``."""
+    from toolkit.errors import UsageError
+
+    percent = text.endswith("%")
+    try:
+        share = float(text.removesuffix("%")) / (100 if percent else 1)
+    except ValueError:
+        share = 0
+    if not 0 < share < 1:
+        raise UsageError(f"--until {text!r} is no share between 0 and 1", "write 2% or 0.02")
+    return share
+
+
 def _end(report: BenchReport, console: Console) -> None:
     """Say what could not be measured; an error where it was asked for."""
     from toolkit.errors import BackendError
@@ -186,10 +223,14 @@ def _print(report: BenchReport, console: Console) -> None:
     summary = summarise(report)
     settings = report.settings
     console.result(
-        f"{_models(report)}: {settings.rounds} fresh processes per variant x "
+        f"{_models(report)}: {_rounds(report)} fresh processes per variant x "
         f"{settings.iterations} passes, at most {settings.warmup} warm-ups, "
         f"{settings.threads} threads"
     )
+    if settings.until and report.ended != "precision":
+        console.result(
+            f"± {settings.until:.1%} was not reached: the {report.ended} ended it before"
+        )
     for skipped in report.skipped:
         console.result(f"without {skipped.variant}: {skipped.reason}")
     console.result("in ms: median of the processes' medians ± median absolute deviation")
@@ -210,6 +251,11 @@ def _print(report: BenchReport, console: Console) -> None:
         )
         _print_ratios(report, summary, number, console)
         _print_caveats(report, summary, number, console)
+
+
+def _rounds(report: BenchReport) -> int:
+    """Return the processes of the variant that has most: others may have failed."""
+    return max(len(variant.rounds) for variant in report.variants)
 
 
 def _models(report: BenchReport) -> str:
