@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from toolkit.bench.run import run_bench
     from toolkit.bench.schema import read_report
     from toolkit.bench.statistics import summarise
+    from toolkit.bench.variants import Variant, parse_variant
     from toolkit.convert import convert_model, read_manifest
     from toolkit.demo import run_demo
     from toolkit.errors import ToolkitError
@@ -49,6 +50,7 @@ _ROOMS = {
     "toolkit.bench.run": ("run_bench",),
     "toolkit.bench.schema": ("read_report",),
     "toolkit.bench.statistics": ("summarise",),
+    "toolkit.bench.variants": ("Variant", "parse_variant"),
     "toolkit.convert": ("convert_model", "read_manifest"),
     "toolkit.demo": ("run_demo",),
     "toolkit.errors": ("ToolkitError",),
@@ -67,6 +69,7 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 __all__ = [
     "Store",
     "ToolkitError",
+    "Variant",
     "__version__",
     "available_cores",
     "check_parity",
@@ -80,6 +83,7 @@ __all__ = [
     "load_backend",
     "make_portrait",
     "open_backend",
+    "parse_variant",
     "preprocess",
     "read_graph",
     "read_manifest",
