@@ -156,6 +156,14 @@ def test_parity(toolkit: Command, photo: Path) -> None:
     check("`toolkit parity --json`", document(compared, "parity", code=3))
 
 
+def test_report(toolkit: Command, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the page needs the report extra")
+    result, page = tmp_path / "result.json", tmp_path / "page.html"
+    write_report(result, make_report({"onnx": [[10**6]]}))
+    made = document(toolkit("report", result, "-o", page, "--json", "-q"), "report")
+    check("`toolkit report --json`", made)
+
+
 @pytest.mark.slow
 @pytest.mark.tensorflow
 def test_demo_and_its_summary(toolkit: Command, photo: Path, tmp_path: Path) -> None:

@@ -89,6 +89,12 @@ def complete(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installat
     return installation(wheel, tmp_path_factory.mktemp("complete"), extras=("convert", "demo"))
 
 
+@pytest.fixture(scope="module")
+def reporting(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """The install that can make pages."""
+    return installation(wheel, tmp_path_factory.mktemp("reporting"), extras=("report",))
+
+
 def installation(wheel: Path, root: Path, *, extras: tuple[str, ...]) -> Installation:
     """Make an environment of the wheel and, by links, of what it declares."""
     for name in ("work", "home"):
@@ -175,6 +181,8 @@ def test_the_wheel_holds_the_networks_the_licence_and_the_types_and_no_tests(whe
         "toolkit/_models/standin/standin.plain.opset18.onnx",
         "toolkit/_models/standin/standin.plain.opset18.onnx.json",
         "toolkit/_models/standin/README.md",
+        "toolkit/report/templates/report.html.j2",
+        "toolkit/report/templates/report.css",
     ):
         assert wanted in names
     for wanted in ("LICENSE", "NOTICE"):
@@ -244,6 +252,19 @@ def test_the_demo_without_its_extras_names_one(serving: Installation) -> None:
     assert run.returncode == 3
     assert "extra" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_a_page_without_its_extra_names_it(serving: Installation) -> None:
+    run = serving.run("toolkit", "report", "result.json")
+    assert run.returncode == 3
+    assert "install the report extra" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_page_is_made_from_the_installed_templates(reporting: Installation) -> None:
+    result = ROOT / "tests" / "bench" / "fixtures" / "version1.json"
+    reporting.toolkit("report", result, "-o", "page.html")
+    assert (reporting.work / "page.html").read_text().startswith("<!DOCTYPE html>")
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from toolkit.cli.info import info_command
 from toolkit.cli.models import models_command
 from toolkit.cli.parity import parity_command
 from toolkit.cli.portrait import portrait_command
+from toolkit.cli.report import report_command
 from toolkit.cli.verify import verify_command
 
 app = typer.Typer(
@@ -62,6 +63,7 @@ app.command("parity")(parity_command)
 app.command("portrait")(portrait_command)
 app.command("bench")(bench_command)
 app.command("compare")(compare_command)
+app.command("report")(report_command)
 app.command("info")(info_command)
 
 

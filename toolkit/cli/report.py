@@ -1,0 +1,137 @@
+"""``toolkit report``: bench reports as one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolkit.cli.console import (
+    Console,
+    Json,
+    ModelOption,
+    Quiet,
+    TrustGraph,
+    Verbose,
+    guarded,
+)
+from toolkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from toolkit.report.view import PhotoStrip
+
+ROOM_FOR_PICTURES = 1_000_000
+"""Bytes of JPEG in a page; base64 makes a third more of them."""
+
+
+@guarded
+def report_command(
+    results: Annotated[
+        list[Path],
+        typer.Argument(metavar="RESULT.json", help="Files that `toolkit bench --output` wrote."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE.html", help="Where to write the page."),
+    ] = Path("report.html"),
+    photo: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--photo",
+            metavar="IMAGE",
+            help="A photo to show with its mask and portrait, made now by ONNX Runtime; "
+            "may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    model: ModelOption = None,
+    subject: Annotated[
+        str,
+        typer.Option(
+            "--subject",
+            metavar="NAME|ID",
+            help="What stays sharp in the portraits: one of the model's labels, as in cat or 8.",
+        ),
+    ] = "person",
+    trust_graph: TrustGraph = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make one HTML page of bench reports: the verdict, the times, the machine.
+
+    The page needs nothing else: no network, no script, no font; it may be mailed or kept as a
+    build's artefact. Several files stand below each other, each with a verdict of its own: files
+    are not compared.
+
+    Example: `toolkit report before.json --output report.html --photo photo.jpg`
+    """
+    from toolkit.atomic import write_atomically
+    from toolkit.bench.schema import read_report
+    from toolkit.report.gather import measurement_of
+    from toolkit.report.html import headline, render_page, require_packages
+
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    require_packages()
+    _refuse_overwriting(output, [*results, *(photo or [])])
+    measurements = [measurement_of(read_report(path), path.name) for path in results]
+    strips = _portraits(photo, model, subject, trust_graph, console) if photo else []
+    content = render_page(measurements, strips).encode()
+    write_atomically(output, content)
+    verdicts = [
+        {
+            "result": measurement.source,
+            "photo": shown.name,
+            "fastest": measurement.variants[shown.verdict.fastest].name,
+            "clear": shown.verdict.clear,
+            "headline": headline(shown.verdict, measurement),
+        }
+        for measurement in measurements
+        for shown in measurement.photos
+    ]
+    for verdict in verdicts:
+        console.result(f"{verdict['photo']}: {verdict['headline']}")
+    console.say(f"wrote {output}, {len(content) / 1e6:.2f} MB")
+    console.document("report", {"path": output, "size": len(content), "verdicts": verdicts})
+
+
+def _refuse_overwriting(output: Path, inputs: Sequence[Path]) -> None:
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{output} is no HTML file's name", "end it with .html")
+    if output.resolve() in {path.resolve() for path in inputs}:
+        raise UsageError(f"{output} is also read", "choose another name with -o")
+
+
+def _portraits(
+    photos: Sequence[Path],
+    model: str | None,
+    subject: str,
+    trusted: bool,
+    console: Console,
+) -> list[PhotoStrip]:
+    from toolkit.media import read_photo
+    from toolkit.portrait import make_portrait
+    from toolkit.report.photos import strip_of
+    from toolkit.resolve import open_backend, resolve_model
+
+    found = resolve_model(model, trusted=trusted)
+    console.say(f"model {found.name}: {found.about}")
+    strips = []
+    with open_backend(found, "onnx") as backend:
+        label = backend.network.require_label(subject)
+        for path in photos:
+            bgr = read_photo(path).bgr
+            made = make_portrait(bgr, backend, subject=label, stages=True)
+            strips.append(
+                strip_of(
+                    path.name,
+                    bgr,
+                    made,
+                    model=found.name,
+                    subject=backend.network.labels[label],
+                    room=ROOM_FOR_PICTURES // len(photos),
+                )
+            )
+    return strips
