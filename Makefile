@@ -21,9 +21,11 @@ LOCK_OPTIONS =
 UV_VENV = .cache/uv
 
 # A report is looked at in a browser. In a container it may be put there; elsewhere its test is skipped.
-GET_CHROMIUM = command -v chromium chromium-browser google-chrome >/dev/null || { \
-	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -q && \
-	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium; } || \
+GET_CHROMIUM = for name in chromium chromium-browser google-chrome; do \
+		command -v $$name >/dev/null && exit; \
+	done; \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -q && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium; } || \
 	echo "no chromium: the test that needs it is skipped" >&2
 
 .DEFAULT_GOAL := help

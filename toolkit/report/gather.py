@@ -117,8 +117,6 @@ def _variant(times: VariantTimes) -> VariantView:
         name=times.name,
         runtime=f"{times.variant.backend} {times.version}",
         model=times.model.name,
-        provider=times.provider,
-        python=times.python,
         threads=times.threads,
         load=_estimate([float(process.load_ns) for process in times.rounds]),
         memory=tuple(size for size in memory if size is not None),

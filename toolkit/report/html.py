@@ -11,8 +11,6 @@ from toolkit.errors import MissingDependencyError
 from toolkit.report.figures import COLOURS, Row, bars, strip_plot
 from toolkit.report.view import Estimate, Measurement, PhotoStrip, PhotoView, Verdict
 
-LARGEST_PAGE = 2_000_000
-"""Bytes."""
 MOST_RAW_ROWS = 1500
 """Processes that the raw table lists; the result file has them all."""
 

@@ -30,7 +30,7 @@ class VariantView:
 
     Attributes
     ----------
-    name, runtime, model, provider, python : str
+    name, runtime, model : str
     threads : int
     load : Estimate
         Importing the runtime and opening the network, ns.
@@ -41,8 +41,6 @@ class VariantView:
     name: str
     runtime: str
     model: str
-    provider: str
-    python: str
     threads: int
     load: Estimate
     memory: tuple[int, ...]
