@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.bench.reports import make_report
 from tests.conftest import ROOT
+from toolkit.bench.cautions import Caution
 from toolkit.bench.schema import (
     STAGES,
     BenchReport,
@@ -199,7 +200,7 @@ def test_every_field_is_documented() -> None:
     }
     kinds = (
         *(BenchReport, HostFacts, ModelFacts, PhotoFacts, Settings, VariantTimes, Variant, Round),
-        *(PhotoTimes, Throughput, Skipped, Failure, StageTime, Ratio),
+        *(PhotoTimes, Throughput, Skipped, Failure, StageTime, Ratio, Caution),
     )
     fields = {field.name for kind in kinds for field in dataclasses.fields(kind)}
     assert documented == fields | {"schema", "version", "summary"}

@@ -66,3 +66,29 @@ def test_a_shift_moves_the_median_and_not_the_spread(values: list[int], shift: i
     assert moved == middle + shift
     assert moved_mad == mad
     assert min(values) <= middle <= max(values)
+
+
+def test_a_ratio_has_an_interval_from_5_rounds() -> None:
+    rounds = [[100], [110], [120], [130], [140]]
+    (four, five) = (
+        summarise(make_report({"tf": [[2 * run[0]] for run in rounds[:n]], "onnx": rounds[:n]}))
+        for n in (4, 5)
+    )
+    assert {(ratio.low, ratio.high) for ratio in four.ratios} == {(None, None)}
+    assert {(ratio.low, ratio.median, ratio.high) for ratio in five.ratios} == {(2, 2, 2)}
+    noisy = summarise(make_report({"tf": [[120], [90], [130], [120], [150]], "onnx": rounds}))
+    for ratio in noisy.ratios:
+        assert ratio.low is not None
+        assert ratio.high is not None
+        assert ratio.min <= ratio.low < ratio.median < ratio.high <= ratio.max
+
+
+def test_tail_percentiles_pool_the_passes_of_all_processes() -> None:
+    passes = [[number * 20 + place for place in range(20)] for number in range(5)]
+    summary = summarise(make_report({"onnx": passes}))
+    time = summary.time("onnx", "whole", 0)
+    assert (time.p90_ns, time.p99_ns) == (89, None)
+    # One time per process: 5 are too few.
+    assert summary.time("onnx", "first", 0).p90_ns is None
+    assert summary.time("onnx", "load", None).p90_ns is None
+    assert summarise(make_report({"onnx": passes[:4]})).time("onnx", "whole", 0).p90_ns is None

@@ -99,7 +99,7 @@ def test_the_table_has_stages_backends_units_and_the_ratio(
         assert stage in outcome.stdout
     assert "in ms" in outcome.stdout
     assert "3.00 ± 0.00" in outcome.stdout
-    assert "whole: onnx is 1.50 times as fast as tf (1.50 to 1.50 over 2 rounds)" in outcome.stdout
+    assert "whole: onnx is 1.50 times as fast as tf (1.50 to 1.50 over 2 rounds; " in outcome.stdout
     assert (
         "2 fresh processes per variant x 1 passes, at most 1 warm-ups, 2 threads" in outcome.stdout
     )
@@ -111,7 +111,7 @@ def test_an_unstable_time_is_called_so(
 ) -> None:
     measured["report"] = without_failures(make_report({"onnx": [[100], [80], [120]]}))
     outcome = toolkit("bench", photo)
-    assert "unstable (deviation over median above 10%): onnx segment 20%" in outcome.stdout
+    assert "onnx: unstable (deviation over median above 10%): segment 20%" in outcome.stdout
     assert "times as fast" not in outcome.stdout
 
 
@@ -295,3 +295,26 @@ def test_quiet_says_nothing_but_the_result(
     outcome = toolkit("bench", photo, "--quiet")
     assert outcome.stderr == ""
     assert "whole" in outcome.stdout
+
+
+def test_intervals_and_percentiles_are_printed_where_there_are_enough_rounds(
+    toolkit: Command, measured: dict[str, Any], photo: Path
+) -> None:
+    times = [[2_000_000 + 1000 * number] * 20 for number in range(5)]
+    measured["report"] = without_failures(
+        make_report({"tf": [[2 * time for time in passes] for passes in times], "onnx": times})
+    )
+    outcome = toolkit("bench", photo)
+    assert "(95 % interval 2.00 to 2.00, 5 rounds)" in outcome.stdout
+    assert "whole p90" in outcome.stdout
+    assert "whole p99" not in outcome.stdout
+    assert "p99 needs 662 passes over 5 processes or more; there are 100 over 5" in outcome.stdout
+
+
+def test_percentiles_and_intervals_that_are_missing_are_said_to_be(
+    toolkit: Command, measured: dict[str, Any], photo: Path
+) -> None:
+    outcome = toolkit("bench", photo)
+    assert "2 rounds; no interval below 5)" in outcome.stdout
+    assert "p90 needs 64 passes over 5 processes or more; there are 2 over 2" in outcome.stdout
+    assert "whole p90" not in outcome.stdout

@@ -48,8 +48,7 @@ def paired_interval(
 ) -> Interval | None:
     """Return the percentile bootstrap interval of the median of paired ratios.
 
-    Rounds are drawn with replacement, each with both of its times, and the median's logarithm is
-    taken of each draw.
+    Rounds are drawn with replacement, each with both of its times, and each draw gives a median.
 
     Parameters
     ----------
@@ -73,12 +72,11 @@ def paired_interval(
     """
     if len(ratios) < FEWEST_PAIRS:
         return None
-    logs = np.log(np.asarray(ratios, np.float64))
-    medians = np.median(logs[_draws(len(logs), seed)], axis=1)
+    drawn = np.asarray(ratios, np.float64)[_draws(len(ratios), seed)]
     outside = (1 - level) / 2
-    # An end is one of the draws, not a mean of two: so it is a ratio that was seen, or halfway.
-    low, high = np.quantile(medians, [outside, 1 - outside], method="inverted_cdf")
-    return Interval(_exp(low), _exp(high), level)
+    # An end is one of the medians, not a mean of two of them.
+    low, high = np.quantile(np.median(drawn, axis=1), [outside, 1 - outside], method="inverted_cdf")
+    return Interval(float(low), float(high), level)
 
 
 def unpaired_ratio(base: Sequence[float], head: Sequence[float]) -> float:
@@ -94,7 +92,9 @@ def unpaired_ratio(base: Sequence[float], head: Sequence[float]) -> float:
     >>> unpaired_ratio([10, 10, 20], [20, 20, 40])
     2.0
     """
-    return _exp(np.median(_log_ratios(base, head)))
+    ratios = _ratios(base, head)
+    # Between two in the middle the geometric mean: swapping the sides then inverts it.
+    return math.sqrt(ratios[(ratios.size - 1) // 2] * ratios[ratios.size // 2])
 
 
 def unpaired_interval(
@@ -116,8 +116,8 @@ def unpaired_interval(
     outside = _quantile(len(base), len(head), (1 - level) / 2)
     if outside < 0:
         return None
-    ratios = np.sort(_log_ratios(base, head))
-    return Interval(_exp(ratios[outside]), _exp(ratios[-1 - outside]), level)
+    ratios = _ratios(base, head)
+    return Interval(float(ratios[outside]), float(ratios[-1 - outside]), level)
 
 
 def rank_test(base: Sequence[float], head: Sequence[float]) -> float:
@@ -133,8 +133,8 @@ def rank_test(base: Sequence[float], head: Sequence[float]) -> float:
     >>> rank_test([1, 2], [1, 2])
     1.0
     """
-    ratios = _log_ratios(base, head)
-    below = np.count_nonzero(ratios < 0) + np.count_nonzero(ratios == 0) / 2
+    ratios = _ratios(base, head)
+    below = np.count_nonzero(ratios < 1) + np.count_nonzero(ratios == 1) / 2
     smaller = math.ceil(min(below, ratios.size - below))
     return min(1.0, 2 * float(_cumulative(len(base), len(head))[smaller]))
 
@@ -180,16 +180,10 @@ def smallest_p(base: int, head: int) -> float:
     return min(1.0, 2 / math.comb(base + head, base))
 
 
-def _log_ratios(base: Sequence[float], head: Sequence[float]) -> NDArray[np.float64]:
-    """Return the logarithm of every head over every base, flat."""
-    return np.subtract.outer(
-        np.log(np.asarray(head, np.float64)), np.log(np.asarray(base, np.float64))
-    ).ravel()
-
-
-def _exp(value: float) -> float:
-    # The logarithm and back lose the last digit, which nobody measured.
-    return float(f"{math.exp(value):.12g}")
+def _ratios(base: Sequence[float], head: Sequence[float]) -> NDArray[np.float64]:
+    """Return every head over every base, sorted."""
+    ratios = np.divide.outer(np.asarray(head, np.float64), np.asarray(base, np.float64))
+    return np.sort(ratios, axis=None)
 
 
 @functools.lru_cache(maxsize=64)

@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from toolkit.bench.schema import STAGES, BenchReport, Round, VariantTimes
+from toolkit.bench.cautions import Caution, load_cautions, scatter_caution
+from toolkit.bench.intervals import paired_interval
+from toolkit.bench.percentiles import tail_percentile
+from toolkit.bench.schema import STAGES, WHOLE, BenchReport, Round, VariantTimes
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class StageTime:
         Median, and median absolute deviation from it (not scaled to a normal distribution).
     min_ns, max_ns : float
         The fastest and slowest process.
+    p90_ns, p99_ns : float or None
+        Percentiles of all passes; None where there are too few, see `toolkit.bench.percentiles`.
     """
 
     photo: int | None
@@ -41,6 +46,8 @@ class StageTime:
     mad_ns: float
     min_ns: float
     max_ns: float
+    p90_ns: float | None
+    p99_ns: float | None
 
     @property
     def relative_mad(self) -> float:
@@ -61,6 +68,9 @@ class Ratio:
     median, min, max : float
         Over those rounds: the baseline's time over this variant's in the same round, so that what
         slows a whole round slows both.
+    low, high : float or None
+        The median's 95 % interval, see `toolkit.bench.intervals.paired_interval`; None below 5
+        rounds.
     """
 
     photo: int
@@ -70,6 +80,8 @@ class Ratio:
     median: float
     min: float
     max: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -81,10 +93,13 @@ class Summary:
     times : tuple of StageTime
     ratios : tuple of Ratio
         Of every variant but the baseline.
+    cautions : tuple of Caution
+        What makes the times doubtful.
     """
 
     times: tuple[StageTime, ...]
     ratios: tuple[Ratio, ...]
+    cautions: tuple[Caution, ...]
 
     def time(self, variant: str, stage: str, photo: int | None) -> StageTime:
         """Return one of `times`; KeyError where it wasn't measured."""
@@ -108,12 +123,13 @@ def summarise(report: BenchReport) -> Summary:
     times = []
     for variant in report.variants:
         loads = [round_.load_ns for round_ in variant.rounds]
-        times.append(_stage_time(loads, None, variant.name, "load"))
+        times.append(_stage_time([[load] for load in loads], None, variant.name, "load"))
         for photo in range(len(report.photos)):
             for stage in ("first", *STAGES):
-                medians = [process_median(round_, photo, stage) for round_ in variant.rounds]
-                times.append(_stage_time(medians, photo, variant.name, stage))
-    return Summary(tuple(times), tuple(_ratios(report)))
+                passes = [_passes(round_, photo, stage) for round_ in variant.rounds]
+                times.append(_stage_time(passes, photo, variant.name, stage))
+    cautions = (*_scatter(times), *load_cautions(report))
+    return Summary(tuple(times), tuple(_ratios(report)), cautions)
 
 
 def process_median(process: Round, photo: int, stage: str) -> float:
@@ -127,8 +143,7 @@ def process_median(process: Round, photo: int, stage: str) -> float:
     stage : str
         ``first`` or one of `STAGES`.
     """
-    times = process.photos[photo]
-    return float(times.first_ns if stage == "first" else median(times.iterations[stage]))
+    return float(median(_passes(process, photo, stage)))
 
 
 def spread(values: Sequence[float]) -> tuple[float, float]:
@@ -141,7 +156,26 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     return middle, float(median(abs(value - middle) for value in values))
 
 
-def _stage_time(values: Sequence[float], photo: int | None, variant: str, stage: str) -> StageTime:
+def _passes(process: Round, photo: int, stage: str) -> tuple[int, ...]:
+    times = process.photos[photo]
+    return (times.first_ns,) if stage == "first" else times.iterations[stage]
+
+
+def _scatter(times: Sequence[StageTime]) -> Iterable[Caution]:
+    """Return a caution for each variant and photo where segmentation or the whole scatters."""
+    judged = [time for time in times if time.stage in ("segment", WHOLE)]
+    for photo, variant in dict.fromkeys((time.photo, time.variant) for time in judged):
+        if photo is not None:
+            stages = [time for time in judged if (time.photo, time.variant) == (photo, variant)]
+            yield from scatter_caution(
+                variant, photo, [(time.stage, time.relative_mad) for time in stages]
+            )
+
+
+def _stage_time(
+    processes: Sequence[Sequence[int]], photo: int | None, variant: str, stage: str
+) -> StageTime:
+    values = [float(median(passes)) for passes in processes]
     middle, mad = spread(values)
     return StageTime(
         photo=photo,
@@ -152,6 +186,8 @@ def _stage_time(values: Sequence[float], photo: int | None, variant: str, stage:
         mad_ns=mad,
         min_ns=float(min(values)),
         max_ns=float(max(values)),
+        p90_ns=tail_percentile(processes, 90),
+        p99_ns=tail_percentile(processes, 99),
     )
 
 
@@ -164,6 +200,7 @@ def _ratios(report: BenchReport) -> Iterable[Ratio]:
             for stage in STAGES:
                 ratios = _per_round(reference, variant, _picker(photo, stage))
                 if ratios:
+                    interval = paired_interval(ratios)
                     yield Ratio(
                         photo=photo,
                         variant=variant.name,
@@ -172,6 +209,8 @@ def _ratios(report: BenchReport) -> Iterable[Ratio]:
                         median=median(ratios),
                         min=min(ratios),
                         max=max(ratios),
+                        low=interval.low if interval else None,
+                        high=interval.high if interval else None,
                     )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from toolkit.bench.schema import BenchReport, Round
-    from toolkit.bench.statistics import StageTime, Summary
+    from toolkit.bench.statistics import Ratio, StageTime, Summary
 
 ALL = "all"
 UNSTABLE = 0.10
@@ -247,6 +247,7 @@ def _print(report: BenchReport, console: Console) -> None:
                     *((stage, number) for stage in ("first", *STAGES)),
                 )
             ]
+            + _tail_rows(report, summary, number)
             + _other_rows(report, number),
         )
         _print_ratios(report, summary, number, console)
@@ -260,6 +261,31 @@ def _rounds(report: BenchReport) -> int:
 
 def _models(report: BenchReport) -> str:
     return ", ".join(dict.fromkeys(variant.model.name for variant in report.variants))
+
+
+def _tail_rows(report: BenchReport, summary: Summary, photo: int) -> list[tuple[str, ...]]:
+    """Percentiles of the whole, where any variant has samples enough."""
+    times = [summary.time(variant.name, "whole", photo) for variant in report.variants]
+    return [
+        (f"whole {name}", *("-" if time is None else f"{time / 1e6:.2f}" for time in tails))
+        for name, tails in (
+            ("p90", [time.p90_ns for time in times]),
+            ("p99", [time.p99_ns for time in times]),
+        )
+        if any(tails)
+    ]
+
+
+def _missing_tails(report: BenchReport, photo: int) -> list[str]:
+    """Why there is no percentile, the lowest that is missing of each variant."""
+    from toolkit.bench.percentiles import FEWEST_PASSES, too_few
+
+    missing = []
+    for variant in report.variants:
+        passes = [round_.photos[photo].iterations["whole"] for round_ in variant.rounds]
+        reasons = [too_few(passes, percent) for percent in sorted(FEWEST_PASSES)]
+        missing += [reason for reason in reasons if reason][:1]
+    return list(dict.fromkeys(missing))
 
 
 def _other_rows(report: BenchReport, photo: int) -> list[tuple[str, ...]]:
@@ -297,23 +323,22 @@ def _print_ratios(report: BenchReport, summary: Summary, photo: int, console: Co
         if ratio.photo == photo and ratio.stage in ("segment", "whole"):
             console.result(
                 f"{ratio.stage}: {ratio.variant} is {ratio.median:.2f} times as fast as "
-                f"{report.baseline} "
-                f"({ratio.min:.2f} to {ratio.max:.2f} over {ratio.rounds} rounds)"
+                f"{report.baseline} ({_range(ratio)})"
             )
 
 
+def _range(ratio: Ratio) -> str:
+    if ratio.low is None:
+        return f"{ratio.min:.2f} to {ratio.max:.2f} over {ratio.rounds} rounds; no interval below 5"
+    return f"95 % interval {ratio.low:.2f} to {ratio.high:.2f}, {ratio.rounds} rounds"
+
+
 def _print_caveats(report: BenchReport, summary: Summary, photo: int, console: Console) -> None:
-    unstable = [
-        f"{time.variant} {time.stage} {time.relative_mad:.0%}"
-        for time in summary.times
-        if time.photo == photo and time.stage in ("segment", "whole")
-        if time.relative_mad > UNSTABLE
-    ]
-    if unstable:
-        console.result(
-            f"unstable (deviation over median above {UNSTABLE:.0%}): {', '.join(unstable)}; "
-            "more rounds or a quieter machine would tell more"
-        )
+    for line in _missing_tails(report, photo):
+        console.result(line)
+    for caution in summary.cautions:
+        if caution.photo == photo:
+            console.result(f"{caution.variant}: {caution.text}")
     restless = [
         f"{variant.name} in {count} of {len(variant.rounds)} processes"
         for variant in report.variants
