@@ -28,6 +28,7 @@ PACKAGES = (
     "numpy",
     "opencv-python",
     "onnxruntime",
+    "openvino",
     "pillow",
     "pooch",
     "typer",

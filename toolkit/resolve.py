@@ -230,7 +230,8 @@ def open_backend(
     ----------
     model : Model
     name : str
-        ``onnx`` or ``tf``. For ``onnx`` the graph is converted first where there is no export.
+        Of a backend, such as ``onnx`` or ``tf``. For one that runs the ONNX file the graph is
+        converted first where there is no export.
     threads : int, optional
         Threads for one photo; by default the cores this process may use.
     store : Store, optional

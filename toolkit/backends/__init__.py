@@ -1,11 +1,15 @@
-"""The registry of runtimes: by name, each imported only when it is opened."""
+"""The registry of runtimes: by name, each imported only when it is opened.
+
+Other packages add theirs by an entry point: see `toolkit.backends.plugins`.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from toolkit.backends.base import Artefact, Backend, BackendFactory, BackendSpec
-from toolkit.errors import UsageError
+from toolkit.backends.plugins import plugged_in
+from toolkit.errors import MissingDependencyError, UsageError
 from toolkit.graphs import FrozenGraph
 from toolkit.host import available_cores
 
@@ -32,13 +36,40 @@ def _tf() -> BackendFactory:
     return TfBackend
 
 
+def _openvino() -> BackendFactory:
+    try:
+        from toolkit.backends.openvino import OpenvinoBackend
+    except ImportError as error:
+        raise MissingDependencyError.of_extra(
+            f"the openvino backend needs OpenVINO ({error})", "openvino"
+        ) from error
+    return OpenvinoBackend
+
+
+def _opencv() -> BackendFactory:
+    from toolkit.backends.opencv import OpencvBackend
+
+    return OpencvBackend
+
+
 BACKENDS: dict[str, BackendSpec] = {
     spec.name: spec
     for spec in (
         BackendSpec("onnx", artefact="onnx", extra=None, packages=("onnxruntime",), load=_onnx),
         BackendSpec("tf", artefact="graph", extra="convert", packages=("tensorflow",), load=_tf),
+        BackendSpec(
+            "openvino",
+            artefact="onnx",
+            extra="openvino",
+            packages=("openvino",),
+            load=_openvino,
+        ),
+        BackendSpec(
+            "opencv", artefact="onnx", extra="opencv", packages=("cv2", "onnx"), load=_opencv
+        ),
     )
 }
+BACKENDS |= plugged_in(BACKENDS)
 
 
 def find_backend(name: str) -> BackendSpec:

@@ -25,7 +25,7 @@ class Backend(Protocol):
     Attributes
     ----------
     name : str
-        The name in the registry: ``onnx``, ``tf``.
+        The name in the registry, such as ``onnx``.
     version : str
         The runtime's version.
     provider : str
@@ -43,7 +43,7 @@ class Backend(Protocol):
     network: Network
 
     def segment(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
-        """Label every pixel.
+        """Label every pixel; may be called from several threads at once.
 
         Parameters
         ----------

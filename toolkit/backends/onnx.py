@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,11 +12,10 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from toolkit.backends.base import Closing
-from toolkit.catalog import INPUT, OUTPUT, Network, generic_labels
+from toolkit.backends.export import check_tensors, network_of
+from toolkit.catalog import INPUT, OUTPUT
 from toolkit.errors import BackendError, ExportError
 from toolkit.graphs import FrozenGraph
-
-log = logging.getLogger(__name__)
 
 PROVIDER = "CPUExecutionProvider"
 
@@ -57,54 +55,17 @@ class OnnxBackend(Closing):
         if isinstance(artefact, FrozenGraph):
             raise TypeError("the onnx backend runs an ONNX file, not a frozen graph")
         self.path = Path("(in memory)") if isinstance(artefact, bytes) else artefact
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        try:
-            self._session = onnxruntime.InferenceSession(
-                artefact if isinstance(artefact, bytes) else str(artefact),
-                sess_options=options,
-                providers=[PROVIDER],
-            )
-        except ort_errors.NoSuchFile as error:
-            raise ExportError(
-                self.path, "no such ONNX file", "toolkit convert makes one"
-            ) from error
-        except ORT_ERRORS as error:
-            raise ExportError(
-                self.path, f"ONNX Runtime does not load it: {_reason(error)}"
-            ) from error
+        self._session = open_session(artefact, self.path, threads=threads)
         self.version: str = onnxruntime.__version__
         self.threads = threads
         self.provider: str = self._session.get_providers()[0]
-        if self.provider != PROVIDER:  # it falls back in silence: say it
-            raise BackendError(f"ONNX Runtime runs on {self.provider}, not on {PROVIDER}")
-        self._check_tensors()
+        check_tensors(
+            self.path,
+            {tensor.name for tensor in self._session.get_inputs()},
+            {tensor.name for tensor in self._session.get_outputs()},
+        )
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
-        self.network = self._read_network()
-
-    def _check_tensors(self) -> None:
-        inputs = {tensor.name for tensor in self._session.get_inputs()}
-        outputs = {tensor.name for tensor in self._session.get_outputs()}
-        if inputs != {INPUT.name} or OUTPUT.name not in outputs:
-            raise ExportError(
-                self.path,
-                f"has inputs {sorted(inputs)} and outputs {sorted(outputs)}, "
-                f"not {INPUT.name} and {OUTPUT.name}",
-                "give an export of a DeepLab frozen graph",
-            )
-
-    def _read_network(self) -> Network:
-        """Read crop and labels from the file's metadata, which `toolkit convert` puts there."""
-        try:
-            height, width = json.loads(self.metadata["crop"])
-            return Network((int(height), int(width)), tuple(json.loads(self.metadata["labels"])))
-        except KeyError:
-            log.warning("%s does not say its crop and labels; taking 513x513 and VOC's", self.path)
-            return Network((513, 513), generic_labels(21))
-        except (ValueError, TypeError) as error:
-            raise ExportError(
-                self.path, "its crop or labels metadata is damaged", "convert the graph again"
-            ) from error
+        self.network = network_of(self.path, self.metadata)
 
     def segment(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
         """Label every pixel; see `Backend.segment`."""
@@ -118,14 +79,72 @@ class OnnxBackend(Closing):
         BackendError
             The runtime failed.
         """
-        try:
-            return list(self._session.run(outputs, {INPUT.name: image[np.newaxis]}))
-        except ORT_ERRORS as error:
-            raise BackendError(f"ONNX Runtime failed on {self.path}: {_reason(error)}") from error
+        return run_session(self._session, self.path, outputs, {INPUT.name: image[np.newaxis]})
 
     def close(self) -> None:
         """Free the session."""
         del self._session
+
+
+def open_session(
+    model: Path | bytes, path: Path, *, threads: int, spinning: bool = True
+) -> onnxruntime.InferenceSession:
+    """Open an ONNX model on the CPU.
+
+    Parameters
+    ----------
+    model : Path or bytes
+    path : Path
+        For messages.
+    threads : int
+        Size of the intra-op thread pool.
+    spinning : bool
+        Whether idle threads wait busily for a while: faster, unless another runtime's threads have
+        work to do meanwhile.
+
+    Raises
+    ------
+    ExportError
+        The file is missing or no ONNX model.
+    BackendError
+        The runtime does not run on the provider asked for.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
+    try:
+        session = onnxruntime.InferenceSession(
+            model if isinstance(model, bytes) else str(model),
+            sess_options=options,
+            providers=[PROVIDER],
+        )
+    except ort_errors.NoSuchFile as error:
+        raise ExportError(path, "no such ONNX file", "toolkit convert makes one") from error
+    except ORT_ERRORS as error:
+        raise ExportError(path, f"ONNX Runtime does not load it: {_reason(error)}") from error
+    provider = session.get_providers()[0]
+    if provider != PROVIDER:  # it falls back in silence: say it
+        raise BackendError(f"ONNX Runtime runs on {provider}, not on {PROVIDER}")
+    return session
+
+
+def run_session(
+    session: onnxruntime.InferenceSession,
+    path: Path,
+    outputs: list[str],
+    feed: Mapping[str, NDArray[Any]],
+) -> list[NDArray[Any]]:
+    """Fetch tensors by name.
+
+    Raises
+    ------
+    BackendError
+        The runtime failed.
+    """
+    try:
+        return list(session.run(outputs, dict(feed)))
+    except ORT_ERRORS as error:
+        raise BackendError(f"ONNX Runtime failed on {path}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -178,5 +178,5 @@ def _print(info: Info, console: Console) -> None:
 
 def _backend_words(backend: BackendFacts) -> str:
     if not backend.installed:
-        return f"not installed: the {backend.extra} extra"
+        return "not installed" + (f": the {backend.extra} extra" if backend.extra else "")
     return f"{backend.threads} threads"

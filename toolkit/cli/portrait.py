@@ -93,8 +93,10 @@ def portrait_command(
         typer.Option(
             "--backend",
             "-b",
-            metavar="onnx|tf",
-            help="The runtime: ONNX Runtime on the export, or TensorFlow on the frozen graph.",
+            metavar="NAME",
+            help="The runtime: onnx is ONNX Runtime, openvino OpenVINO, opencv OpenCV's DNN, all "
+            "on the export; tf is TensorFlow on the frozen graph. toolkit info lists them, and "
+            "those that other packages add.",
         ),
     ] = "onnx",
     style: Annotated[

@@ -1,0 +1,107 @@
+"""OpenVINO on the CPU, from the ONNX file.
+
+OpenVINO reads the frozen graph too. It is given the export: its agreement with TF1 was verified, it
+carries crop and labels, and nothing of TensorFlow is needed to run it.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from toolkit.backends.base import Closing
+from toolkit.backends.export import check_present, check_tensors, network_of
+from toolkit.catalog import INPUT, OUTPUT
+from toolkit.errors import BackendError, ExportError
+from toolkit.graphs import FrozenGraph
+
+METADATA = "framework"
+"""Where OpenVINO keeps an ONNX file's own metadata."""
+
+
+class OpenvinoBackend(Closing):
+    """A network compiled by OpenVINO; see `toolkit.backends.base.Backend`.
+
+    Parameters
+    ----------
+    artefact : Path
+        An ONNX file with the two tensors.
+    threads : int
+        Size of the thread pool. OpenVINO takes no more than there are cores; `threads` says how
+        many it took.
+
+    Raises
+    ------
+    ExportError
+        The file is missing, OpenVINO does not load it, or it lacks the two tensors.
+    """
+
+    name = "openvino"
+
+    def __init__(self, artefact: FrozenGraph | Path, *, threads: int) -> None:
+        if isinstance(artefact, FrozenGraph):
+            raise TypeError("the openvino backend runs an ONNX file, not a frozen graph")
+        self.path = artefact
+        check_present(artefact)
+        core = openvino.Core()
+        try:
+            model = core.read_model(artefact)
+            check_tensors(artefact, _names(model.inputs), _names(model.outputs))
+            self.network = network_of(artefact, _metadata(model))
+            self._compiled = core.compile_model(
+                model,
+                "CPU",
+                {
+                    "INFERENCE_NUM_THREADS": threads,
+                    "PERFORMANCE_HINT": "LATENCY",
+                    # by default it computes in bfloat16 where the processor can
+                    "INFERENCE_PRECISION_HINT": "f32",
+                    # two processes would pin their threads to the same cores
+                    "ENABLE_CPU_PINNING": False,
+                },
+            )
+        except RuntimeError as error:
+            raise ExportError(artefact, f"OpenVINO does not load it: {_reason(error)}") from error
+        self.version: str = openvino.__version__.partition("-")[0]
+        self.threads = int(self._compiled.get_property("INFERENCE_NUM_THREADS"))
+        self.provider: str = ", ".join(self._compiled.get_property("EXECUTION_DEVICES"))
+        # A request runs one photo at a time; each thread that calls gets its own.
+        self._requests = threading.local()
+
+    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+        """Label every pixel; see `Backend.segment`."""
+        try:
+            if not hasattr(self._requests, "own"):
+                self._requests.own = self._compiled.create_infer_request()
+            # A tensor's shape and type are checked; an array would be cast in silence.
+            tensor = openvino.Tensor(np.ascontiguousarray(image[np.newaxis]))
+            found = self._requests.own.infer({INPUT.name: tensor}, share_inputs=True)
+        except RuntimeError as error:
+            raise BackendError(f"OpenVINO failed on {self.path}: {_reason(error)}") from error
+        return cast(NDArray[np.integer[Any]], found[OUTPUT.name][0])
+
+    def close(self) -> None:
+        """Free the compiled network."""
+        del self._requests, self._compiled
+
+
+def _names(ports: list[Any]) -> set[str]:
+    return {name for port in ports for name in port.names}
+
+
+def _metadata(model: openvino.Model) -> dict[str, str]:
+    if not model.has_rt_info(METADATA):
+        return {}
+    return dict(model.get_rt_info(METADATA).value)
+
+
+def _reason(error: RuntimeError) -> str:
+    """Return the one line of OpenVINO's message that says something."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith(("Exception from", "Check "))]
+    return (telling or lines)[0]
