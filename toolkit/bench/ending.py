@@ -139,7 +139,7 @@ def half_width(variants: Sequence[VariantTimes], baseline: str) -> float | None:
             interval = paired_interval(ratios)
             if interval is None:
                 return None
-            # the interval's own middle: on the logarithmic scale it is drawn on
+            # relative to the geometric middle, so that a ratio and its inverse weigh the same
             widths.append(
                 (interval.high - interval.low) / 2 / math.sqrt(interval.low * interval.high)
             )
