@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolkit.cli.console import Console, Json, Quiet, Verbose, guarded, missing_library
 from toolkit.errors import MissingDependencyError
-from toolkit.host import HostFacts, host_facts
+
+if TYPE_CHECKING:
+    from toolkit.host import HostFacts
 
 NEEDED = {"numpy": "numpy", "cv2": "opencv-python", "PIL": "pillow", "onnxruntime": "onnxruntime"}
 """Modules that every photo needs, and the packages they come from."""
@@ -100,6 +102,8 @@ def info_command(as_json: Json = False, quiet: Quiet = False, verbose: Verbose =
 
 def collect_info() -> Info:
     """Collect the report, whatever can't be loaded."""
+    from toolkit.host import host_facts
+
     loaded: dict[str, Any] = {}
     problems = []
     for module, package in NEEDED.items():
