@@ -64,8 +64,9 @@ def demo_command(
     from toolkit.demo import run_demo
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
-    if not verbose:  # each step says in one line how it went; retries are no news
-        logging.getLogger("toolkit.downloads").setLevel(logging.ERROR)
+    if not verbose:  # each step says in one line how it went; retries and rounds are no news
+        for room in ("toolkit.downloads", "toolkit.fetch", "toolkit.bench"):
+            logging.getLogger(room).setLevel(logging.ERROR)
 
     def tell(step: Step) -> None:
         console.result(f"{step.name:<9} {step.line}")
