@@ -28,6 +28,13 @@ GET_CHROMIUM = for name in chromium chromium-browser google-chrome; do \
 		DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium; } || \
 	echo "no chromium: the test that needs it is skipped" >&2
 
+# $(call MEASURE,NAME,BENCH OPTIONS): every backend, into NAME.json and the page NAME.html. Where
+# something can't be measured the page shows the rest and says so, and make fails after it.
+MEASURE = rm -f $(1).json $(1).html; \
+	$(BIN)/toolkit bench --variant all $(2) --output $(1).json; code=$$?; \
+	test -e $(1).json || exit $$code; \
+	$(BIN)/toolkit report $(1).json --output $(1).html && exit $$code
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-slow lint format bench lock clean
@@ -56,8 +63,9 @@ format: $(READY) ## put the code into ruff's form
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(READY) ## time the core; JSON goes to .benchmarks/
+bench: $(READY) ## time the core, then every backend: a table and .benchmarks/report.html
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only --benchmark-autosave
+	@$(call MEASURE,.benchmarks/report,--rounds 5 --iterations 10)
 
 lock: ## resolve requirements.lock again from pyproject.toml
 	@$(CHECK_PYTHON)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,18 @@ from numpy.typing import NDArray
 
 from toolkit.backends import Backend, load_backend
 from toolkit.catalog import Network, load_catalog
+from toolkit.host import host_facts
 from toolkit.portrait import PERSON, network_size, photo_mask, preprocess, subject_mask
 
 SIZES = ((640, 480), (1280, 720), (4000, 3000))
 OFFICIAL_CROP = (513, 513)
+
+
+def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
+    """Write into each benchmark on what machine and with what versions it ran."""
+    host = dataclasses.asdict(host_facts())
+    for benchmark in output_json["benchmarks"]:
+        benchmark["extra_info"]["host"] = host
 
 
 @dataclass(frozen=True)

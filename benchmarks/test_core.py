@@ -47,6 +47,17 @@ def run(
     )
 
 
+def name_backend(benchmark: BenchmarkFixture, backend: Backend) -> None:
+    """Write into a benchmark what runs the network."""
+    benchmark.extra_info.update(
+        model="bundled",
+        backend=backend.name,
+        version=backend.version,
+        provider=backend.provider,
+        threads=backend.threads,
+    )
+
+
 def test_preprocess(benchmark: BenchmarkFixture, scene: Scene) -> None:
     run(benchmark, "preprocess", scene, preprocess, scene.photo, OFFICIAL_CROP)
 
@@ -56,7 +67,7 @@ def test_preprocess_tutorial(benchmark: BenchmarkFixture, scene: Scene) -> None:
 
 
 def test_segment(benchmark: BenchmarkFixture, scene: Scene, bundled: Backend) -> None:
-    benchmark.extra_info.update(model="bundled", threads=bundled.threads)
+    name_backend(benchmark, bundled)
     image = preprocess(scene.photo, bundled.network.crop)
     run(benchmark, "segment", scene, bundled.segment, image)
 
@@ -112,9 +123,11 @@ def test_mask_blur_composite_tutorial(benchmark: BenchmarkFixture, scene: Scene)
 
 
 def test_whole(benchmark: BenchmarkFixture, scene: Scene, bundled: Backend) -> None:
+    name_backend(benchmark, bundled)
     run(benchmark, "whole", scene, make_portrait, scene.photo, Cast(bundled, scene.labels))
 
 
 def test_whole_tutorial(benchmark: BenchmarkFixture, scene: Scene, bundled: Backend) -> None:
+    name_backend(benchmark, bundled)
     segment = Cast(bundled, scene.labels).segment
     run(benchmark, "whole", scene, tutorial.portrait, scene.photo, segment)
