@@ -87,10 +87,33 @@ def failing(image: NDArray[np.uint8]) -> NDArray[np.int64]:
     raise BackendError("the runtime failed", "try another")
 
 
+def logging(image: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Write down when it works, in the file that the environment names."""
+    for what in ("begin", "end"):
+        line = f"{os.getpid()} {what} {time.monotonic()}\n"
+        with Path(os.environ["STUB_LOG"]).open("a") as log:
+            log.write(line)
+        time.sleep(0.005 if what == "begin" else 0)
+    return half_person(image)
+
+
+def later(label: Labelling, passes: int = 3) -> Labelling:
+    """Return what labels half of some images as a person, and then does as `label`."""
+    seen = []
+
+    def labelling(image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+        seen.append(image)
+        return (half_person if len(seen) < passes else label)(image)
+
+    return labelling
+
+
 LABELLINGS: dict[str, Labelling] = {
     function.__name__: function
-    for function in (half_person, no_person, crash, killed, hang, chatty, failing)
+    for function in (half_person, no_person, crash, killed, hang, chatty, failing, logging)
 }
+LABELLINGS |= {f"{function.__name__}_later": later(function) for function in (crash, killed, hang)}
+LABELLINGS |= {"logging_too": logging, "logging_three": logging}
 
 
 def stub_spec(

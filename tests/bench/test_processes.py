@@ -93,14 +93,16 @@ def test_another_interpreter_measures_with_its_own_toolkit(other: Environment) -
     assert versions == {"onnx": toolkit.__version__, str(foreign): "0.0.other"}
 
 
+@pytest.mark.parametrize("turns", [False, True])
 @pytest.mark.parametrize(("protocol", "side"), [(PROTOCOL - 1, "older"), (PROTOCOL + 1, "newer")])
 def test_another_protocol_is_refused_and_the_parent_says_which_side_is_older(
-    other: Environment, protocol: int, side: str
+    other: Environment, protocol: int, side: str, turns: bool
 ) -> None:
+    settings = dataclasses.replace(QUICK, turns=turns)
     other.speak(protocol)
     variant = Variant("onnx", python=other.python)
     with pytest.raises(BackendError) as caught:
-        run_bench(resolve_model("standin"), [PHOTO], [variant], QUICK)
+        run_bench(resolve_model("standin"), [PHOTO], [variant], settings)
     assert str(caught.value).endswith(
         f"its toolkit is {side} than this one (worker protocol {protocol}, here {PROTOCOL})"
     )

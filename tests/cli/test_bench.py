@@ -106,6 +106,16 @@ def test_the_table_has_stages_backends_units_and_the_ratio(
     assert "unstable" not in outcome.stdout
 
 
+def test_processes_take_turns_where_that_is_asked_for(
+    toolkit: Command, measured: dict[str, Any], photo: Path
+) -> None:
+    measured["report"] = without_failures(measured["report"])
+    assert toolkit("bench", photo).code == 0
+    assert measured["settings"].turns is False
+    assert toolkit("bench", photo, "--turns").code == 0
+    assert measured["settings"].turns is True
+
+
 def test_an_unstable_time_is_called_so(
     toolkit: Command, measured: dict[str, Any], photo: Path
 ) -> None:

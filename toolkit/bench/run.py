@@ -1,10 +1,12 @@
-"""The parent of a measurement: one fresh process after the other, round by round."""
+"""The parent of a measurement: fresh processes, round by round, never two at work at once."""
 
 from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import numpy as np
 from toolkit.bench.contenders import Contender, prepare
 from toolkit.bench.ending import Progress, run_rounds
 from toolkit.bench.photos import BenchPhoto
-from toolkit.bench.processes import MODULE, TIME_LIMIT, WORKER, run_worker
+from toolkit.bench.processes import MODULE, TIME_LIMIT, WORKER, Death, LivingWorker, run_worker
 from toolkit.bench.schema import (
     BenchReport,
     Failure,
@@ -32,6 +34,12 @@ from toolkit.store import Store
 GIVE_UP = 3
 """Processes of one variant that failed, none having ended well, after which no more is started."""
 
+TURN_PAUSE = 0.010
+"""Seconds before each turn: thread pools spin for some milliseconds after a pass before they sleep,
+and would take a core from whose turn it is."""
+
+Outcomes = Generator[tuple[Contender, Reply | Death], None, None]
+
 
 def run_bench(
     model: Model,
@@ -46,7 +54,7 @@ def run_bench(
     time_limit: float = TIME_LIMIT,
     progress: Progress | None = None,
 ) -> BenchReport:
-    """Measure variants, each in fresh processes, one process at a time.
+    """Measure variants, each in fresh processes, never two of them at work at once.
 
     What they need is made before the clock runs: where there is no ONNX export the graph is
     converted first.
@@ -69,7 +77,7 @@ def run_bench(
     command : sequence of str
         Kept in the report.
     time_limit : float
-        Seconds one process may take; it is stopped then.
+        Seconds one process may work; it is stopped then.
     progress : callable, optional
         Called with (processes done, processes in all as it looks now).
 
@@ -141,7 +149,7 @@ class Measurement:
     worker : sequence of str
         The command that starts a worker of this interpreter.
     time_limit : float
-        Seconds one process may take.
+        Seconds one process may work.
     """
 
     def __init__(
@@ -196,21 +204,52 @@ class Measurement:
     def add_round(self, ended: Callable[[], None] | None = None) -> None:
         """Run every contender once, in an order drawn anew; `ended` is called after each."""
         order = self._draw.sample(self._contenders, len(self._contenders))
-        for place, contender in enumerate(order):
-            self._start(contender, place)
-            if ended:
-                ended()
+        outcomes = self._in_turns(order) if self.settings.turns else self._one_by_one(order)
+        with closing(outcomes):  # an interrupt in here leaves no process behind
+            for contender, outcome in outcomes:
+                self._keep(contender, outcome)
+                if ended:
+                    ended()
         self.rounds += 1
 
-    def _start(self, contender: Contender, place: int) -> None:
+    def _one_by_one(self, order: Sequence[Contender]) -> Outcomes:
+        for place, contender in enumerate(order):
+            request = self._request(contender, place)
+            command, foreign = self._command(contender)
+            yield contender, run_worker(request, command, self._time_limit, foreign=foreign)
+
+    def _in_turns(self, order: Sequence[Contender]) -> Outcomes:
+        """Let all be there at once, and each work in its turn; it is started in its first."""
+        living: dict[str, LivingWorker] = {}
+        turns = list(enumerate(order))
+        with ExitStack() as stack:
+            while turns:
+                waiting = []
+                for place, contender in turns:
+                    time.sleep(TURN_PAUSE)
+                    worker = living.get(contender.name)
+                    if worker is None:
+                        request = self._request(contender, place)
+                        command, foreign = self._command(contender)
+                        worker = living[contender.name] = stack.enter_context(
+                            LivingWorker(
+                                request, command, self._time_limit, foreign=foreign, turns=True
+                            )
+                        )
+                    outcome = worker.turn()
+                    if outcome is None:
+                        waiting.append((place, contender))
+                    else:
+                        worker.stop()
+                        yield contender, outcome
+                turns = self._draw.sample(waiting, len(waiting))
+
+    def _command(self, contender: Contender) -> tuple[Sequence[str], bool]:
+        """Return what starts its worker, and whether that is another interpreter."""
         python = contender.variant.python
-        request = self._request(contender, place)
-        outcome = run_worker(
-            request,
-            self._worker if python is None else (python, *MODULE),
-            self._time_limit,
-            foreign=python is not None,
-        )
+        return (self._worker, False) if python is None else ((python, *MODULE), True)
+
+    def _keep(self, contender: Contender, outcome: Reply | Death) -> None:
         if isinstance(outcome, Reply):
             self._replies[contender.name].append(outcome)
         elif outcome.refused and not contender.asked and self.rounds == 0:

@@ -90,6 +90,8 @@ class Settings:
         Asked of the backend and of OpenCV where the variant doesn't say.
     seed : int
         Of the order of the variants within a round.
+    turns : bool
+        Whether the processes of a round are all there at once and take turns, pass by pass.
     workers : int
         Threads that share one session while throughput is measured; 1: it isn't.
     subject : str
@@ -115,6 +117,7 @@ class Settings:
     kernel: int = 13
     style: str = "tutorial"
     gc_disabled: bool = True
+    turns: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,8 @@ class PhotoTimes:
     cpu_ns : int
         CPU time of all threads during the timed passes.
     wall_ns : int or None
-        From the beginning of the first timed pass to the end of the last.
+        From the beginning of the first timed pass to the end of the last, without the waiting
+        where processes take turns.
     voluntary_switches, involuntary_switches : int or None
         How often a thread of the process gave up its core during them, or had it taken away.
     minor_faults, major_faults : int or None

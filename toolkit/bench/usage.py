@@ -59,6 +59,19 @@ class Usage:
             steal_ns=(self.steal_ns or 0) - (before.steal_ns or 0) if both_known else None,
         )
 
+    def plus(self, other: Usage) -> Usage:
+        """Return what was used in two spans together."""
+        both_known = self.steal_ns is not None and other.steal_ns is not None
+        return Usage(
+            cpu_ns=self.cpu_ns + other.cpu_ns,
+            wall_ns=self.wall_ns + other.wall_ns,
+            voluntary_switches=self.voluntary_switches + other.voluntary_switches,
+            involuntary_switches=self.involuntary_switches + other.involuntary_switches,
+            minor_faults=self.minor_faults + other.minor_faults,
+            major_faults=self.major_faults + other.major_faults,
+            steal_ns=(self.steal_ns or 0) + (other.steal_ns or 0) if both_known else None,
+        )
+
 
 def steal_ns(*, proc: Path = PROC) -> int | None:
     """Return the time that a hypervisor gave to others since the host began, over all cores."""

@@ -2,11 +2,16 @@
 
 Started by `toolkit.bench.processes` as ``python -m toolkit.bench.worker``, maybe by the toolkit of
 another environment. It opens exactly the file it is given and never converts one.
+
+Where it takes turns with others it works only after a line ``go`` on a pipe of its own, and says
+``done`` on stdout before it waits for the next. The pipe is not stdin: a toolkit of an older
+protocol reads stdin to its end before it says which one it speaks.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import gc
 import json
 import math
@@ -35,8 +40,13 @@ if TYPE_CHECKING:
 
     from toolkit.backends import Backend, BackendSpec
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Version of request and reply. Fields may be added within one, with a default."""
+
+GO = "go\n"
+DONE = "done\n"
+ORPHANED = 3
+"""Exit code of a worker whose parent is gone."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,8 @@ class Request:
         What the backend has to run on; None: its own choice.
     subject : str
         The label's name or number.
+    turns : int or None
+        Descriptor of the pipe that says when it is this process's turn; None: it need not wait.
     """
 
     protocol: int
@@ -86,6 +98,7 @@ class Request:
     provider: str | None
     kernel: int
     subject: str
+    turns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -101,8 +114,50 @@ class Reply:
     measured: Round
 
 
-def measure(request: Request) -> Reply:
+class Turns:
+    """When this process may work.
+
+    Parameters
+    ----------
+    pipe : text file
+        Where a line `GO` comes from when it may.
+    said : text file
+        Where it says `DONE`.
+    """
+
+    def __init__(self, pipe: TextIO, said: TextIO) -> None:
+        self._pipe = pipe
+        self._said = said
+
+    def wait(self) -> None:
+        """Block until it may work; end the process where nobody is left to say so."""
+        if self._pipe.readline() != GO:
+            sys.exit(ORPHANED)
+
+    def next(self) -> None:
+        """End this turn and wait for the next."""
+        try:
+            self._said.write(DONE)
+            self._said.flush()
+        except BrokenPipeError:
+            sys.exit(ORPHANED)
+        self.wait()
+
+
+def _go_on() -> None:
+    """Begin the next turn of a process that has all the time for itself."""
+
+
+def measure(request: Request, next_turn: Callable[[], None] = _go_on) -> Reply:
     """Open the backend and time every photo.
+
+    Parameters
+    ----------
+    request : Request
+    next_turn : callable
+        Called between turns, the first of which has begun: one to open the backend and warm up on
+        the first photo, one for each timed pass, one to warm up on each further photo, one for
+        each throughput.
 
     Raises
     ------
@@ -125,10 +180,12 @@ def measure(request: Request) -> Reply:
         import numpy as np
 
         cv2.setNumThreads(request.threads)
-        photos = tuple(
-            _time_photo(number, np.load(path, allow_pickle=False), backend, request)
-            for number, path in enumerate(request.photos)
-        )
+        photos = []
+        for number, path in enumerate(request.photos):
+            if number:
+                next_turn()
+            pixels = np.load(path, allow_pickle=False)
+            photos.append(_time_photo(number, pixels, backend, request, next_turn))
         return Reply(
             protocol=PROTOCOL,
             version=backend.version,
@@ -142,7 +199,7 @@ def measure(request: Request) -> Reply:
                 import_ns=imported - start,
                 open_ns=opened - imported,
                 max_rss_bytes=max_rss_bytes(),
-                photos=photos,
+                photos=tuple(photos),
             ),
         )
 
@@ -156,7 +213,11 @@ def _open(request: Request, spec: BackendSpec) -> Backend:
 
 
 def _time_photo(
-    number: int, photo: NDArray[np.uint8], backend: Backend, request: Request
+    number: int,
+    photo: NDArray[np.uint8],
+    backend: Backend,
+    request: Request,
+    next_turn: Callable[[], None],
 ) -> PhotoTimes:
     from toolkit.portrait import Portrait, Stopwatch, make_portrait, untimed
 
@@ -180,15 +241,24 @@ def _time_photo(
         lambda: timed()[0], most=request.warmup, seconds=request.warmup_seconds
     )
     iterations: dict[str, list[int]] = {}
+    # What is used while others have their turn is not this process's.
+    in_a_turn = 1 if request.turns is not None else request.iterations
+    spans = []
     with _no_garbage_collection():
-        before = Usage.now()
-        for _ in range(request.iterations):
-            watch = Stopwatch()
-            whole_ns, _portrait = timed(watch)
-            for stage, seconds in watch.seconds.items():
-                iterations.setdefault(stage, []).append(round(seconds * 1e9))
-            iterations.setdefault(WHOLE, []).append(whole_ns)
-        used = Usage.now().since(before)
+        for _ in range(request.iterations // in_a_turn):
+            next_turn()
+            before = Usage.now()
+            for _ in range(in_a_turn):
+                watch = Stopwatch()
+                whole_ns, _portrait = timed(watch)
+                for stage, seconds in watch.seconds.items():
+                    iterations.setdefault(stage, []).append(round(seconds * 1e9))
+                iterations.setdefault(WHOLE, []).append(whole_ns)
+            spans.append(Usage.now().since(before))
+    throughput = None
+    if request.workers > 1:
+        next_turn()
+        throughput = _throughput(timed, request)
     return PhotoTimes(
         photo=number,
         subject=subject,
@@ -197,8 +267,8 @@ def _time_photo(
         warmup_ns=warmup_ns,
         steady=steady,
         iterations={stage: tuple(values) for stage, values in iterations.items()},
-        **dataclasses.asdict(used),
-        throughput=_throughput(timed, request) if request.workers > 1 else None,
+        **dataclasses.asdict(functools.reduce(Usage.plus, spans)),
+        throughput=throughput,
     )
 
 
@@ -254,13 +324,21 @@ def main() -> None:
     """Read the request, measure, reply; one line on stderr and exit code 3 where it can't be."""
     reply = _claim_stdout()
     try:
-        answer = dataclasses.asdict(measure(read_request(json.load(sys.stdin))))
-        code = 0
+        request = read_request(json.load(sys.stdin))
+        if request.turns is None:
+            measured = measure(request)
+        else:
+            with os.fdopen(request.turns, encoding="ascii") as pipe:
+                turns = Turns(pipe, reply)
+                turns.wait()
+                measured = measure(request, turns.next)
+        answer, code = dataclasses.asdict(measured), 0
     except ToolkitError as error:
         sys.stderr.write(f"{error}\n")
         # Enough for a parent of another version to see which side is older.
         answer, code = {"protocol": PROTOCOL}, error.exit_code
     json.dump(answer, reply)
+    reply.write("\n")
     reply.close()
     sys.exit(code)
 

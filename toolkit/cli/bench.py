@@ -113,6 +113,14 @@ def bench_command(
             help="Also measure how many photos a second N threads make that share one session.",
         ),
     ] = 1,
+    turns: Annotated[
+        bool,
+        typer.Option(
+            "--turns",
+            help="All variants of a round are in memory at once and take turns, pass by pass: far "
+            "less noise where the machine's speed drifts.",
+        ),
+    ] = False,
     threads: Threads = None,
     time_limit: Annotated[
         float,
@@ -120,7 +128,7 @@ def bench_command(
             "--time-limit",
             metavar="SECONDS",
             min=1,
-            help="How long one start may take; one that hangs is stopped then, and reported.",
+            help="How long one start may work; one that hangs is stopped then, and reported.",
         ),
     ] = 1800,
     output: Annotated[
@@ -169,6 +177,7 @@ def bench_command(
         warmup=warmup,
         threads=threads or available_cores(),
         workers=workers,
+        turns=turns,
     )
     with console.progress("measuring") as progress:
         report = run_bench(
