@@ -153,6 +153,7 @@ def test_what_has_to_agree_is_named_and_forbids_a_verdict(write: Write, what: st
         ("runtime of onnx", with_variant(version="2.0")),
         ("ONNX file of onnx", with_variant(model=ModelFacts("net", "a" * 64, "f" * 64))),
         ("warm-ups", with_settings(warmup=9)),
+        ("turns", with_settings(turns=True)),
     ],
 )
 def test_what_may_be_the_reason_is_named_and_forbids_nothing(

@@ -193,6 +193,13 @@ def test_the_time_limit_is_on_its_own_turns() -> None:
     assert outcome.problem == "took more than 2 s and was stopped: in the middle"
 
 
+def test_the_time_limit_is_on_all_its_turns_together() -> None:
+    loop = "\nwhile True:\n    time.sleep(0.3)\n    say('done')\n    go()"
+    with LivingWorker(REQUEST, (sys.executable, "-c", SCRIPT + loop), 2, turns=True) as living:
+        outcomes = [living.turn() for _ in range(12)]
+    assert Death("took more than 2 s and was stopped: in the middle", "in the middle") in outcomes
+
+
 def test_much_on_stderr_blocks_no_one_and_its_end_is_kept() -> None:
     death = Death("", "")
     command = (
@@ -232,9 +239,9 @@ def test_an_interrupt_between_two_outcomes_leaves_no_process_behind(
     tmp_path: Path, log: Path
 ) -> None:
     measurement = Measurement(
-        [contender(tmp_path, name) for name in ("crash", "logging", "logging_too")],
+        [contender(tmp_path, name) for name in ("crash_later", "logging", "logging_too")],
         [PHOTO],
-        dataclasses.replace(TURNS, seed=1),
+        TURNS,
         folder=tmp_path,
         worker=(*WORKER[:-1], "tests.bench.stub_worker"),
     )
@@ -242,10 +249,12 @@ def test_an_interrupt_between_two_outcomes_leaves_no_process_behind(
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         measurement.add_round(interrupt)
-    written = entries(log) if log.exists() else []
-    assert not any(alive(process) for process, *_ in written)
+    processes = {process for process, *_ in entries(log)}
+    assert len(processes) == 2
+    assert not any(alive(process) for process in processes)
+    assert caught.tb  # it kept every frame until here, so that none was closed by its end
 
 
 def test_where_the_parent_is_gone_it_ends_quietly(tmp_path: Path) -> None:

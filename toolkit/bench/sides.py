@@ -143,6 +143,7 @@ def _bench_run(path: Path, report: BenchReport) -> Run:
         "kernel release": host.kernel,
         "warm-ups": str(settings.warmup),
         "iterations": str(settings.iterations),
+        "turns": "taken" if settings.turns else "none",
     }
     samples: dict[Subject, tuple[float, ...]] = {}
     for variant in report.variants:
