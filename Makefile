@@ -28,16 +28,25 @@ GET_CHROMIUM = for name in chromium chromium-browser google-chrome; do \
 		DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium; } || \
 	echo "no chromium: the test that needs it is skipped" >&2
 
-# $(call MEASURE,NAME,BENCH OPTIONS): every backend, into NAME.json and the page NAME.html. Where
-# something can't be measured the page shows the rest and says so, and make fails after it.
+# What `make page` measures; the shell reads them, so that a name may hold spaces.
+PHOTO =
+MODEL =
+ROUNDS = 10
+export PHOTO MODEL
+ON_PHOTO = $${PHOTO:+"$$PHOTO"}
+SHOWN = $${PHOTO:+--photo "$$PHOTO"}
+OF_MODEL = $${MODEL:+--model "$$MODEL"}
+
+# $(call MEASURE,NAME,BENCH OPTIONS,REPORT OPTIONS): every backend, into NAME.json and the page
+# NAME.html. Where something can't be measured the page shows the rest, and make fails after it.
 MEASURE = rm -f $(1).json $(1).html; \
-	$(BIN)/toolkit bench --variant all $(2) --output $(1).json; code=$$?; \
+	$(BIN)/toolkit bench --variant all --turns $(2) --output $(1).json; code=$$?; \
 	test -e $(1).json || exit $$code; \
-	$(BIN)/toolkit report $(1).json --output $(1).html && exit $$code
+	$(BIN)/toolkit report $(1).json $(3) --output $(1).html && exit $$code
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow lint format bench lock clean
+.PHONY: help demo page photo-there test test-slow lint format bench lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
@@ -45,6 +54,12 @@ help: ## list these targets
 
 demo: $(READY) ## the whole job on one photo: fetch, verify, convert, portrait, parity, bench
 	@$(BIN)/toolkit demo
+
+page: photo-there $(READY) ## every backend as a page: make page PHOTO=photo.jpg MODEL=net.tar.gz
+	@$(call MEASURE,exported/page,$(ON_PHOTO) $(OF_MODEL) --rounds $(ROUNDS),$(SHOWN) $(OF_MODEL))
+
+photo-there: # before anything is installed
+	@test -z "$$PHOTO" || test -f "$$PHOTO" || { echo "PHOTO=$$PHOTO: no such file" >&2; exit 1; }
 
 test: $(READY) ## the tests and the docstrings' examples; offline
 	$(BIN)/python -m pytest -m "not slow"
@@ -65,7 +80,7 @@ format: $(READY) ## put the code into ruff's form
 
 bench: $(READY) ## time the core, then every backend: a table and .benchmarks/report.html
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only --benchmark-autosave
-	@$(call MEASURE,.benchmarks/report,--rounds 5 --iterations 10)
+	@$(call MEASURE,.benchmarks/report,--rounds 5 --iterations 10,)
 
 lock: ## resolve requirements.lock again from pyproject.toml
 	@$(CHECK_PYTHON)

@@ -1,14 +1,22 @@
-"""What `make` measures and shows, with a `toolkit` that only pretends."""
+"""What `make` measures and shows, mostly with a `toolkit` that only pretends."""
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.test_docs import archive_of
+from toolkit.backends import BACKENDS
+from toolkit.bench.schema import read_report
+from toolkit.catalog import load_catalog
+from toolkit.media import demo_photo, write_photo
 
 STUB = """#!/bin/sh
 # Stands in for python and toolkit: logs what it is asked, and writes what it is to write.
@@ -64,7 +72,7 @@ def test_make_bench_times_the_core_then_every_backend_and_makes_the_page(checkou
     assert run.returncode == 0, run.stderr
     core, bench, report = log_of(checkout)
     assert core.startswith("python -m pytest benchmarks --benchmark-enable")
-    assert bench.startswith("toolkit bench --variant all --rounds 5 ")
+    assert bench.startswith("toolkit bench --variant all --turns --rounds 5 ")
     assert report == "toolkit report .benchmarks/report.json --output .benchmarks/report.html"
     assert run.stdout.splitlines()[-1] == "wrote .benchmarks/report.html"
 
@@ -81,3 +89,63 @@ def test_no_page_of_an_older_measurement_is_left_where_nothing_was_measured(
     make(checkout, "bench")
     assert make(checkout, "bench", BENCH="nothing").returncode
     assert not list((checkout / ".benchmarks").iterdir())
+
+
+def test_make_page_measures_a_model_on_a_photo_and_shows_the_photo(checkout: Path) -> None:
+    (checkout / "my photo.jpg").touch()
+    run = make(checkout, "page", "PHOTO=my photo.jpg", "MODEL=my_network.tar.gz")
+    assert run.returncode == 0, run.stderr
+    bench, report = log_of(checkout)
+    model = "--model my_network.tar.gz"
+    written = "--output exported/page"
+    assert bench == (
+        f"toolkit bench --variant all --turns my photo.jpg {model} --rounds 10 {written}.json"
+    )
+    assert report == (
+        f"toolkit report exported/page.json --photo my photo.jpg {model} {written}.html"
+    )
+    assert run.stdout.splitlines()[-1] == "wrote exported/page.html"
+
+
+def test_make_page_needs_neither_photo_nor_model(checkout: Path) -> None:
+    assert make(checkout, "page").returncode == 0
+    bench, report = log_of(checkout)
+    assert bench == "toolkit bench --variant all --turns --rounds 10 --output exported/page.json"
+    assert report == "toolkit report exported/page.json --output exported/page.html"
+
+
+def test_make_page_says_in_one_line_that_the_photo_is_missing(checkout: Path) -> None:
+    (checkout / ".venv" / ".ready").unlink()
+    run = make(checkout, "page", "PHOTO=missing.jpg")
+    assert run.returncode
+    problem, _make_stops = run.stderr.splitlines()
+    assert problem == "PHOTO=missing.jpg: no such file"
+    assert not log_of(checkout)
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_make_page_shows_every_backend_with_intervals_and_the_portrait(checkout: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the page needs the report extra")
+    command = checkout / ".venv" / "bin" / "toolkit"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m toolkit "$@"\n')
+    write_photo(checkout / "photo.jpg", demo_photo()[:240, :320])
+    archive = archive_of(load_catalog().bundled.graph.read_bytes())
+    (checkout / "my_network.tar.gz").write_bytes(archive)
+    run = make(
+        checkout,
+        *("page", "PHOTO=photo.jpg", "MODEL=my_network.tar.gz", "ROUNDS=5"),
+        **os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert run.returncode == 0, run.stderr
+    assert "wrote exported/page.html" in run.stderr.splitlines()[-1]
+    report = read_report(checkout / "exported" / "page.json")
+    missing = {skipped.variant for skipped in report.skipped}
+    assert {variant.name for variant in report.variants} == set(BACKENDS) - missing
+    assert all(len(variant.rounds) == 5 for variant in report.variants)
+    page = (checkout / "exported" / "page.html").read_text()
+    for variant in report.variants:
+        assert variant.name in page
+    intervals = re.findall(r"\([\d.]+ to [\d.]+\)", page)
+    assert len(intervals) >= len(report.variants)
+    assert "data:image/jpeg" in page
