@@ -12,7 +12,7 @@ import pytest
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty store of the test's own, and no settings from the developer's environment."""
     for name in list(os.environ):
-        if name.startswith("TOOLKIT_"):
+        if name.startswith("TOOLKIT_") or name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
             monkeypatch.delenv(name)
     folder = tmp_path / "home"
     monkeypatch.setenv("TOOLKIT_HOME", str(folder))

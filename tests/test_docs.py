@@ -213,7 +213,9 @@ def check_example(line: str, desk: Path) -> None:
         assert run.returncode == 3, line
         assert "TOOLKIT_OFFLINE is set" in run.stderr
     else:
-        assert run.returncode == 0, f"{line}\n{run.stderr}"
+        # how a gate ends is the machine's to say
+        allowed = {0, 1, 4} if line.startswith("toolkit gate ") else {0}
+        assert run.returncode in allowed, f"{line}\n{run.stderr}"
 
 
 def is_cheap(line: str) -> bool:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.bench.reports import make_report
 from tests.conftest import ROOT, Command, Outcome
+from tests.report.gates import FAILURE, INCONCLUSIVE, SAME, SLOWER, make_gate, without_interval
 from tests.test_docs import COMMANDS, archive_of, rows_of
 from toolkit.bench.schema import write_report
 from toolkit.catalog import load_catalog
@@ -115,6 +116,16 @@ def test_compare(toolkit: Command, tmp_path: Path) -> None:
         write_report(path, dataclasses.replace(report, host=host))
     heading = "`toolkit compare --json`"
     check(heading, document(toolkit("compare", *paths, "--json", "-q"), "compare", code=4))
+
+
+def test_gate(toolkit: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    stages = {"load": SAME, "mask": INCONCLUSIVE, "blur": SLOWER}
+    gate = make_gate(stages, failures=[FAILURE])
+    reports = [gate, without_interval(gate)]
+    monkeypatch.setattr("toolkit.gate.run.run_gate", lambda *_, **__: reports.pop())
+    sides = ("--base", "onnx", "--head", "onnx", "--json", "-q")
+    documents = [document(toolkit("gate", *sides), "gate", code=1) for _ in range(2)]
+    check("`toolkit gate --json`", *documents)
 
 
 def test_portrait(toolkit: Command, photo: Path) -> None:

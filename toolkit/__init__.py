@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from toolkit.demo import run_demo
     from toolkit.errors import ToolkitError
     from toolkit.fetch import fetch_model
+    from toolkit.gate.run import run_gate
     from toolkit.graphs import inspect_graph, read_graph
     from toolkit.host import available_cores, host_facts
     from toolkit.media import demo_photo, read_photo, write_photo
@@ -55,6 +56,7 @@ _ROOMS = {
     "toolkit.demo": ("run_demo",),
     "toolkit.errors": ("ToolkitError",),
     "toolkit.fetch": ("fetch_model",),
+    "toolkit.gate.run": ("run_gate",),
     "toolkit.graphs": ("inspect_graph", "read_graph"),
     "toolkit.host": ("available_cores", "host_facts"),
     "toolkit.media": ("demo_photo", "read_photo", "write_photo"),
@@ -92,6 +94,7 @@ __all__ = [
     "resolve_model",
     "run_bench",
     "run_demo",
+    "run_gate",
     "summarise",
     "verify_model",
     "write_photo",

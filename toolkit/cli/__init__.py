@@ -15,6 +15,7 @@ from toolkit.cli.compare import compare_command
 from toolkit.cli.convert import convert_command
 from toolkit.cli.demo import demo_command
 from toolkit.cli.fetch import fetch_command
+from toolkit.cli.gate import gate_command
 from toolkit.cli.info import info_command
 from toolkit.cli.models import models_command
 from toolkit.cli.parity import parity_command
@@ -63,6 +64,7 @@ app.command("parity")(parity_command)
 app.command("portrait")(portrait_command)
 app.command("bench")(bench_command)
 app.command("compare")(compare_command)
+app.command("gate")(gate_command)
 app.command("report")(report_command)
 app.command("info")(info_command)
 
