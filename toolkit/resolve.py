@@ -222,7 +222,12 @@ def ensure_export(model: Model, store: Store | None = None) -> Path:
 
 
 def open_backend(
-    model: Model, name: str = "onnx", *, threads: int | None = None, store: Store | None = None
+    model: Model,
+    name: str = "onnx",
+    *,
+    threads: int | None = None,
+    provider: str | None = None,
+    store: Store | None = None,
 ) -> Backend:
     """Open a model on a runtime.
 
@@ -234,6 +239,8 @@ def open_backend(
         converted first where there is no export.
     threads : int, optional
         Threads for one photo; by default the cores this process may use.
+    provider : str, optional
+        The execution provider or device to run on; by default the backend's own choice.
     store : Store, optional
         By default the user's.
 
@@ -249,4 +256,4 @@ def open_backend(
     """
     wants = find_backend(name).artefact
     artefact = model.graph(store) if wants == "graph" else ensure_export(model, store)
-    return load_backend(name, artefact, threads=threads)
+    return load_backend(name, artefact, threads=threads, provider=provider)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from toolkit.backends import BACKENDS, find_backend, load_backend
 from toolkit.backends.onnx import OnnxBackend, read_metadata
 from toolkit.backends.tf import TfBackend
 from toolkit.catalog import load_catalog
-from toolkit.errors import ExportError, GraphError, UsageError
+from toolkit.errors import BackendError, ExportError, GraphError, UsageError
 from toolkit.graphs import FrozenGraph, parse_graph, read_graph
 from toolkit.host import available_cores
 from toolkit.parity import NEAR_TIE
@@ -52,6 +53,45 @@ def test_every_backend_labels_each_pixel_and_says_how_it_runs(name: str) -> None
 def test_threads_default_to_the_cores_of_this_process() -> None:
     with load_backend("onnx", BUNDLED.onnx) as backend:
         assert backend.threads == available_cores()
+
+
+PROVIDERS = {
+    "onnx": "CPUExecutionProvider",
+    "tf": "CPU",
+    "openvino": "CPU",
+    "opencv": "CPU",
+}
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("name", list(BACKENDS))
+def test_every_backend_runs_on_the_provider_it_is_told(name: str) -> None:
+    artefact = read_graph(BUNDLED.graph) if name == "tf" else BUNDLED.onnx
+    with load_backend(name, artefact, threads=1, provider=PROVIDERS[name]) as backend:
+        assert PROVIDERS[name] in backend.provider
+        assert backend.segment(IMAGE).shape == IMAGE.shape[:2]
+
+
+@pytest.mark.parametrize("name", list(BACKENDS))
+def test_a_provider_that_is_not_here_is_refused_before_anything_is_loaded(name: str) -> None:
+    missing = Path("no_such.onnx")
+    artefact = FrozenGraph("g", missing, b"no graph") if name == "tf" else missing
+    with pytest.raises(BackendError) as caught:
+        load_backend(name, artefact, threads=1, provider="NoSuchProvider")
+    problem, _, remedy = str(caught.value).partition("; available: ")
+    assert problem == f"the {name} backend has no provider 'NoSuchProvider' here"
+    assert PROVIDERS[name] in remedy.split(", ")
+
+
+@pytest.mark.skipif(
+    "AzureExecutionProvider" not in onnxruntime.get_available_providers()
+    or not hasattr(onnxruntime.InferenceSession, "get_provider_graph_assignment_info"),
+    reason="this ONNX Runtime has no provider that runs nothing, or doesn't tell",
+)
+def test_a_provider_that_leaves_all_of_the_network_to_the_cpu_is_refused() -> None:
+    """ONNX Runtime names it first among a session's providers all the same."""
+    with pytest.raises(BackendError, match=r"runs no part of .*\.onnx on AzureExecutionProvider$"):
+        load_backend("onnx", BUNDLED.onnx, threads=1, provider="AzureExecutionProvider")
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", None])

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import ROOT
 from toolkit.backends import BACKENDS
 from toolkit.backends.plugins import plugged_in
+from toolkit.errors import BackendError
 
 GOOD = """
 from toolkit.backends.base import BackendSpec
@@ -20,6 +21,17 @@ def load():
     raise RuntimeError("not to be loaded here")
 
 SPEC = BackendSpec("fancy", artefact="onnx", extra=None, packages=(), load=load)
+"""
+
+
+BEFORE_PROVIDERS = """
+from toolkit.backends.base import BackendSpec
+
+class Fancy:
+    def __init__(self, artefact, *, threads):
+        self.threads = threads
+
+SPEC = BackendSpec("fancy", artefact="onnx", extra=None, packages=(), load=lambda: Fancy)
 """
 
 
@@ -47,6 +59,16 @@ def test_another_packages_backend_is_found(site: Path, caplog: pytest.LogCapture
     found = plugged_in(BACKENDS)
     assert found["fancy"].artefact == "onnx"
     assert not caplog.records
+
+
+def test_one_from_before_there_were_providers_opens_and_refuses_to_be_told_one(
+    site: Path, tmp_path: Path
+) -> None:
+    install(site, "plugged_before", BEFORE_PROVIDERS, "fancy = plugged_before:SPEC")
+    spec = plugged_in(BACKENDS)["fancy"]
+    assert spec.open(tmp_path, threads=3).threads == 3
+    with pytest.raises(BackendError, match="fancy backend can't be told a provider; leave"):
+        spec.open(tmp_path, threads=3, provider="CPU")
 
 
 @pytest.mark.parametrize(

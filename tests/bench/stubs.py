@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.backends import BackendFactory, BackendSpec
-from toolkit.backends.base import Closing
+from toolkit.backends.base import Closing, check_provider
 from toolkit.catalog import Network
 from toolkit.errors import BackendError
 from toolkit.graphs import FrozenGraph
@@ -121,7 +121,10 @@ def stub_spec(
 ) -> BackendSpec:
     """Return a registry line for a stub; what is opened is appended to `opened`."""
 
-    def factory(artefact: FrozenGraph | Path, *, threads: int) -> StubBackend:
+    def factory(
+        artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
+    ) -> StubBackend:
+        check_provider(name, provider, [StubBackend.provider])
         backend = StubBackend(name, threads, label)
         if opened is not None:
             opened.append(backend)

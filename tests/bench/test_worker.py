@@ -166,13 +166,14 @@ def test_threads_that_share_the_session_are_timed_apart(
     assert measure(request_).measured.photos[0].throughput is None
 
 
-def test_a_provider_that_does_not_run_it_is_refused(
+def test_the_backend_is_told_its_provider_and_refuses_one_it_lacks(
     monkeypatch: pytest.MonkeyPatch, request_: Request
 ) -> None:
-    register(monkeypatch, half_person)
+    opened = register(monkeypatch, half_person)
     assert measure(dataclasses.replace(request_, provider="stub")).provider == "stub"
-    with pytest.raises(BackendError, match="stub runs on stub, not on GPU"):
+    with pytest.raises(BackendError, match=r"no provider 'GPU' here; available: stub$"):
         measure(dataclasses.replace(request_, provider="GPU"))
+    assert len(opened) == 1
 
 
 def test_the_reply_says_whose_packages_ran(

@@ -86,7 +86,13 @@ def find_backend(name: str) -> BackendSpec:
         raise UsageError(f"no backend {name!r}", f"choose from: {', '.join(BACKENDS)}") from error
 
 
-def load_backend(name: str, artefact: FrozenGraph | Path, *, threads: int | None = None) -> Backend:
+def load_backend(
+    name: str,
+    artefact: FrozenGraph | Path,
+    *,
+    threads: int | None = None,
+    provider: str | None = None,
+) -> Backend:
     """Open a network on a runtime.
 
     Parameters
@@ -97,6 +103,9 @@ def load_backend(name: str, artefact: FrozenGraph | Path, *, threads: int | None
         What that backend runs: a frozen graph, or the path of an ONNX file.
     threads : int, optional
         Threads for one photo; by default the cores this process may use.
+    provider : str, optional
+        The execution provider or device to run on, such as ``CPUExecutionProvider`` (onnx) or
+        ``CPU`` (the others); by default the backend's own choice.
 
     Returns
     -------
@@ -110,6 +119,7 @@ def load_backend(name: str, artefact: FrozenGraph | Path, *, threads: int | None
     MissingDependencyError
         Its runtime is not installed.
     BackendError, GraphError, ExportError
-        It does not take the artefact.
+        It does not take the artefact, or has no such provider.
     """
-    return find_backend(name).load()(artefact, threads=threads or available_cores())
+    spec = find_backend(name)
+    return spec.open(artefact, threads=threads or available_cores(), provider=provider)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.catalog import Network
+from toolkit.errors import BackendError
 from toolkit.graphs import FrozenGraph
 
 Artefact = Literal["graph", "onnx"]
@@ -98,9 +100,50 @@ class Closing:
 class BackendFactory(Protocol):
     """Opens a network on a runtime."""
 
-    def __call__(self, artefact: FrozenGraph | Path, *, threads: int) -> Backend:
-        """Load a frozen graph or an ONNX file; raises `BackendError` where the runtime refuses."""
+    def __call__(
+        self, artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
+    ) -> Backend:
+        """Load a frozen graph or an ONNX file.
+
+        Parameters
+        ----------
+        artefact : FrozenGraph or Path
+        threads : int
+            For one photo.
+        provider : str, optional
+            The execution provider or device to run on, in the runtime's own words; None: the
+            backend's choice. Handed in only where one is asked for.
+
+        Raises
+        ------
+        BackendError
+            The runtime refuses it, or has no such provider: `check_provider` says so before
+            anything is loaded.
+        """
         ...
+
+
+def check_provider(backend: str, asked: str | None, available: Sequence[str]) -> None:
+    """Refuse a provider that a runtime does not have.
+
+    Parameters
+    ----------
+    backend : str
+        Its name, for the message.
+    asked : str or None
+        None: the backend's own choice.
+    available : sequence of str
+
+    Raises
+    ------
+    BackendError
+        It is not among them.
+    """
+    if asked is not None and asked not in available:
+        raise BackendError(
+            f"the {backend} backend has no provider {asked!r} here",
+            f"available: {', '.join(available)}",
+        )
 
 
 @dataclass(frozen=True)
@@ -131,3 +174,24 @@ class BackendSpec:
     def installed(self) -> bool:
         """Whether its runtime can be found, without importing it."""
         return all(importlib.util.find_spec(package) for package in self.packages)
+
+    def open(
+        self, artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
+    ) -> Backend:
+        """Import the runtime and open a network on it; parameters as in `BackendFactory`.
+
+        Raises
+        ------
+        MissingDependencyError
+            The runtime is not installed.
+        BackendError, GraphError, ExportError
+            It does not take the artefact or the provider.
+        """
+        factory = self.load()
+        if provider is None:
+            return factory(artefact, threads=threads)
+        if "provider" not in inspect.signature(factory).parameters:  # a plug-in of an older toolkit
+            raise BackendError(
+                f"the {self.name} backend can't be told a provider", "leave the provider out"
+            )
+        return factory(artefact, threads=threads, provider=provider)

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU: what serving uses. TensorFlow is never imported here."""
+"""ONNX Runtime, on the CPU unless told otherwise: what serving uses, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from toolkit.backends.base import Closing
+from toolkit.backends.base import Closing, check_provider
 from toolkit.backends.export import check_tensors, network_of
 from toolkit.catalog import INPUT, OUTPUT
 from toolkit.errors import BackendError, ExportError
@@ -40,25 +40,30 @@ class OnnxBackend(Closing):
     threads : int
         Size of the intra-op thread pool. The runtime's own default counts the host's cores, not
         those of the container's quota.
+    provider : str, optional
+        One of ONNX Runtime's execution providers; by default the CPU's.
 
     Raises
     ------
     ExportError
         The file is missing or no ONNX model, or lacks the two tensors.
     BackendError
-        The runtime does not run on the provider asked for.
+        There is no such provider here, or it does not run the file.
     """
 
     name = "onnx"
 
-    def __init__(self, artefact: FrozenGraph | Path | bytes, *, threads: int) -> None:
+    def __init__(
+        self, artefact: FrozenGraph | Path | bytes, *, threads: int, provider: str | None = None
+    ) -> None:
         if isinstance(artefact, FrozenGraph):
             raise TypeError("the onnx backend runs an ONNX file, not a frozen graph")
         self.path = Path("(in memory)") if isinstance(artefact, bytes) else artefact
-        self._session = open_session(artefact, self.path, threads=threads)
+        check_provider(self.name, provider, onnxruntime.get_available_providers())
+        self.provider = provider or PROVIDER
+        self._session = open_session(artefact, self.path, threads=threads, provider=self.provider)
         self.version: str = onnxruntime.__version__
         self.threads = threads
-        self.provider: str = self._session.get_providers()[0]
         check_tensors(
             self.path,
             {tensor.name for tensor in self._session.get_inputs()},
@@ -87,9 +92,14 @@ class OnnxBackend(Closing):
 
 
 def open_session(
-    model: Path | bytes, path: Path, *, threads: int, spinning: bool = True
+    model: Path | bytes,
+    path: Path,
+    *,
+    threads: int,
+    spinning: bool = True,
+    provider: str = PROVIDER,
 ) -> onnxruntime.InferenceSession:
-    """Open an ONNX model on the CPU.
+    """Open an ONNX model.
 
     Parameters
     ----------
@@ -101,31 +111,41 @@ def open_session(
     spinning : bool
         Whether idle threads wait busily for a while: faster, unless another runtime's threads have
         work to do meanwhile.
+    provider : str
+        One that is available; what it can't run falls to the CPU.
 
     Raises
     ------
     ExportError
         The file is missing or no ONNX model.
     BackendError
-        The runtime does not run on the provider asked for.
+        The provider runs no part of it.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
+    if provider != PROVIDER:
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     try:
         session = onnxruntime.InferenceSession(
             model if isinstance(model, bytes) else str(model),
             sess_options=options,
-            providers=[PROVIDER],
+            providers=[provider],
         )
     except ort_errors.NoSuchFile as error:
         raise ExportError(path, "no such ONNX file", "toolkit convert makes one") from error
     except ORT_ERRORS as error:
         raise ExportError(path, f"ONNX Runtime does not load it: {_reason(error)}") from error
-    provider = session.get_providers()[0]
-    if provider != PROVIDER:  # it falls back in silence: say it
-        raise BackendError(f"ONNX Runtime runs on {provider}, not on {PROVIDER}")
+    if provider not in _run_by(session, provider):  # it falls back in silence: say it
+        raise BackendError(f"ONNX Runtime runs no part of {path} on {provider}")
     return session
+
+
+def _run_by(session: onnxruntime.InferenceSession, provider: str) -> set[str]:
+    """Return the providers that run a part of a model, as far as the runtime tells."""
+    if provider == PROVIDER or not hasattr(session, "get_provider_graph_assignment_info"):
+        return {session.get_providers()[0]}  # the method came with 1.24
+    return {part.ep_name for part in session.get_provider_graph_assignment_info()}
 
 
 def run_session(

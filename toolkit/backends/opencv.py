@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.backends.base import Closing
+from toolkit.backends.base import Closing, check_provider
 from toolkit.backends.export import check_present, check_tensors, network_of
 from toolkit.backends.onnx import PROVIDER, open_session, run_session
 from toolkit.catalog import INPUT, OUTPUT
@@ -41,9 +41,12 @@ class OpencvBackend(Closing):
         An ONNX file with the two tensors.
     threads : int
         Threads of OpenCV, which has one pool for the whole process, and of ONNX Runtime's.
+    provider : {"CPU"}, optional
 
     Raises
     ------
+    BackendError
+        Another provider is asked for.
     ExportError
         The file is missing or no ONNX model, lacks the two tensors, can't be cut, or OpenCV does
         not load the network in it.
@@ -55,9 +58,12 @@ class OpencvBackend(Closing):
     version = cv2.__version__
     provider = f"OpenCV CPU + {PROVIDER}"
 
-    def __init__(self, artefact: FrozenGraph | Path, *, threads: int) -> None:
+    def __init__(
+        self, artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
+    ) -> None:
         if isinstance(artefact, FrozenGraph):
             raise TypeError("the opencv backend runs an ONNX file, not a frozen graph")
+        check_provider(self.name, provider, ["CPU"])
         self.path = artefact
         self.threads = threads
         model = _read(artefact)

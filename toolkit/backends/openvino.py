@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU, from the ONNX file.
+"""OpenVINO, from the ONNX file; on the CPU unless another device is asked for.
 
 OpenVINO reads the frozen graph too. It is given the export: its agreement with TF1 was verified, it
 carries crop and labels, and nothing of TensorFlow is needed to run it.
@@ -14,14 +14,18 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from toolkit.backends.base import Closing
+from toolkit.backends.base import Closing, check_provider
 from toolkit.backends.export import check_present, check_tensors, network_of
 from toolkit.catalog import INPUT, OUTPUT
 from toolkit.errors import BackendError, ExportError
 from toolkit.graphs import FrozenGraph
 
+DEVICE = "CPU"
+
 METADATA = "framework"
 """Where OpenVINO keeps an ONNX file's own metadata."""
+
+THREADS = "INFERENCE_NUM_THREADS"
 
 
 class OpenvinoBackend(Closing):
@@ -33,42 +37,50 @@ class OpenvinoBackend(Closing):
         An ONNX file with the two tensors.
     threads : int
         Size of the thread pool. OpenVINO takes no more than there are cores; `threads` says how
-        many it took.
+        many it took. Another device than the CPU has its own, and is not told.
+    provider : str, optional
+        One of OpenVINO's devices; by default ``CPU``.
 
     Raises
     ------
+    BackendError
+        It has no such device here.
     ExportError
         The file is missing, OpenVINO does not load it, or it lacks the two tensors.
     """
 
     name = "openvino"
 
-    def __init__(self, artefact: FrozenGraph | Path, *, threads: int) -> None:
+    def __init__(
+        self, artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
+    ) -> None:
         if isinstance(artefact, FrozenGraph):
             raise TypeError("the openvino backend runs an ONNX file, not a frozen graph")
+        core = openvino.Core()
+        check_provider(self.name, provider, core.available_devices)
+        device = provider or DEVICE
         self.path = artefact
         check_present(artefact)
-        core = openvino.Core()
+        asked = {
+            THREADS: threads,
+            "PERFORMANCE_HINT": "LATENCY",
+            # by default it computes in bfloat16 or float16 where the device can
+            "INFERENCE_PRECISION_HINT": "f32",
+            # two processes would pin their threads to the same cores
+            "ENABLE_CPU_PINNING": False,
+        }
         try:
             model = core.read_model(artefact)
             check_tensors(artefact, _names(model.inputs), _names(model.outputs))
             self.network = network_of(artefact, _metadata(model))
+            known = core.get_property(device, "SUPPORTED_PROPERTIES")
             self._compiled = core.compile_model(
-                model,
-                "CPU",
-                {
-                    "INFERENCE_NUM_THREADS": threads,
-                    "PERFORMANCE_HINT": "LATENCY",
-                    # by default it computes in bfloat16 where the processor can
-                    "INFERENCE_PRECISION_HINT": "f32",
-                    # two processes would pin their threads to the same cores
-                    "ENABLE_CPU_PINNING": False,
-                },
+                model, device, {name: value for name, value in asked.items() if name in known}
             )
         except RuntimeError as error:
             raise ExportError(artefact, f"OpenVINO does not load it: {_reason(error)}") from error
         self.version: str = openvino.__version__.partition("-")[0]
-        self.threads = int(self._compiled.get_property("INFERENCE_NUM_THREADS"))
+        self.threads = int(self._compiled.get_property(THREADS)) if THREADS in known else threads
         self.provider: str = ", ".join(self._compiled.get_property("EXECUTION_DEVICES"))
         # A request runs one photo at a time; each thread that calls gets its own.
         self._requests = threading.local()

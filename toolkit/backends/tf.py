@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.backends.base import Closing
+from toolkit.backends.base import Closing, check_provider
 from toolkit.catalog import INPUT, OUTPUT
 from toolkit.errors import BackendError, GraphError
 from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph, parse_graph
@@ -44,9 +44,12 @@ class TfBackend(Closing):
     threads : int
         Size of TensorFlow's intra-op pool. Operations run one after the other, as the graph is a
         chain.
+    provider : {"CPU"}, optional
 
     Raises
     ------
+    BackendError
+        Another provider is asked for.
     GraphError
         The graph breaks the contract.
     MissingDependencyError
@@ -56,9 +59,12 @@ class TfBackend(Closing):
     name = "tf"
     provider = "CPU"
 
-    def __init__(self, artefact: FrozenGraph | Path, *, threads: int) -> None:
+    def __init__(
+        self, artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
+    ) -> None:
         if isinstance(artefact, Path):
             raise TypeError("the tf backend runs a frozen graph, not a path")
+        check_provider(self.name, provider, [self.provider])
         tf = import_tensorflow()
         self.graph = artefact
         self.contract = inspect_graph(artefact)
@@ -70,7 +76,9 @@ class TfBackend(Closing):
         with loaded.as_default():
             tf.import_graph_def(parse_graph(artefact), name="")
         config = tf.compat.v1.ConfigProto(
-            intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1
+            intra_op_parallelism_threads=threads,
+            inter_op_parallelism_threads=1,
+            device_count={"GPU": 0},  # by default it takes one where it finds one
         )
         self._session = tf.compat.v1.Session(graph=loaded, config=config)
 

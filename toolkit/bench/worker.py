@@ -30,7 +30,7 @@ from toolkit.bench.records import RecordError, read_record
 from toolkit.bench.schema import WHOLE, PhotoTimes, Round, Throughput
 from toolkit.bench.steady import warm_up
 from toolkit.bench.usage import Usage, max_rss_bytes
-from toolkit.errors import BackendError, ToolkitError, UsageError
+from toolkit.errors import ToolkitError, UsageError
 from toolkit.graphs import read_graph
 from toolkit.host import PACKAGES, package_version
 
@@ -74,7 +74,7 @@ class Request:
     iterations, warmup, warmup_seconds, threads, workers, kernel
         As in `toolkit.bench.schema.Settings`.
     provider : str or None
-        What the backend has to run on; None: its own choice.
+        The execution provider or device to run on; None: the backend's own choice.
     subject : str
         The label's name or number.
     turns : int or None
@@ -172,10 +172,6 @@ def measure(request: Request, next_turn: Callable[[], None] = _go_on) -> Reply:
     imported = time.perf_counter_ns()
     with _open(request, spec) as backend:
         opened = time.perf_counter_ns()
-        if request.provider not in (None, backend.provider):
-            raise BackendError(
-                f"{request.backend} runs on {backend.provider}, not on {request.provider}"
-            )
         import cv2
         import numpy as np
 
@@ -206,10 +202,12 @@ def measure(request: Request, next_turn: Callable[[], None] = _go_on) -> Reply:
 
 def _open(request: Request, spec: BackendSpec) -> Backend:
     path = Path(request.artefact)
-    if spec.artefact == "onnx":
-        return spec.load()(path, threads=request.threads)
-    graph = read_graph(path, name=request.model, labels=request.labels, trusted=request.trusted)
-    return spec.load()(graph, threads=request.threads)
+    artefact = (
+        read_graph(path, name=request.model, labels=request.labels, trusted=request.trusted)
+        if spec.artefact == "graph"
+        else path
+    )
+    return spec.open(artefact, threads=request.threads, provider=request.provider)
 
 
 def _time_photo(
