@@ -26,6 +26,7 @@ from toolkit.cli.gate_plan import plan_from
 from toolkit.errors import ToolkitError, UsageError
 
 if TYPE_CHECKING:
+    from toolkit.bench.schema import BenchReport
     from toolkit.gate.result import GateReport
 
 
@@ -262,12 +263,9 @@ class _Files:
 
     def write(self, report: GateReport) -> None:
         """Write what was asked for, whatever the verdict."""
-        from toolkit.bench.schema import write_report
         from toolkit.report.gate import annotation_lines, junit_xml, markdown_summary
 
-        if self._output:
-            write_report(self._output, report.measurement)
-            self._console.say(f"wrote {self._output}")
+        self._write_rounds(report.measurement)
         self._write_text(
             junit=lambda: junit_xml(report),
             summary=lambda: markdown_summary(report),
@@ -275,18 +273,33 @@ class _Files:
         )
 
     def write_error(self, error: ToolkitError) -> None:
-        """Write that it could not run, so that no page shows an older verdict or none."""
+        """Write that it could not run, so that no page shows an older verdict or none.
+
+        The rounds that there were are kept.
+        """
+        from toolkit.gate.result import NoVerdictError
         from toolkit.report.gate import annotation_of_error, junit_of_error, markdown_of_error
 
         problem = str(error)
+        measurement = error.measurement if isinstance(error, NoVerdictError) else None
+        failures = measurement.failures if measurement else ()
         try:
+            if measurement:
+                self._write_rounds(measurement)
             self._write_text(
-                junit=lambda: junit_of_error(problem),
+                junit=lambda: junit_of_error(problem, failures),
                 summary=lambda: markdown_of_error(problem),
                 annotations=lambda: [annotation_of_error(problem)],
             )
         except ToolkitError as other:
             self._console.warn(str(other))  # the error itself is what to show
+
+    def _write_rounds(self, measurement: BenchReport) -> None:
+        from toolkit.bench.files import write_report
+
+        if self._output and measurement.variants:
+            write_report(self._output, measurement)
+            self._console.say(f"wrote {self._output}")
 
     def _write_text(
         self,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from toolkit.bench.schema import BenchReport
 from toolkit.bench.verdicts import Verdict, overall
+from toolkit.errors import BackendError
 from toolkit.gate.decision import Judged
 from toolkit.gate.plan import GROUPS, Plan
 
@@ -64,6 +65,21 @@ class GateReport:
     seconds: float
     plan: Plan
     measurement: BenchReport
+
+
+class NoVerdictError(BackendError):
+    """A gate that ended before its first look.
+
+    Parameters
+    ----------
+    problem, remedy : str
+    measurement : BenchReport
+        The rounds that there were, if any, and what the processes that failed said.
+    """
+
+    def __init__(self, problem: str, remedy: str = "", *, measurement: BenchReport) -> None:
+        super().__init__(problem, remedy)
+        self.measurement = measurement
 
 
 def group_verdicts(stages: tuple[StageVerdict, ...]) -> dict[str, Verdict]:

@@ -16,14 +16,14 @@ from toolkit.bench.ending import Progress
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.processes import TIME_LIMIT
 from toolkit.bench.run import Measurement
-from toolkit.bench.schema import BenchReport, Round, Settings
+from toolkit.bench.schema import BenchReport, Round, Settings, default_baseline
 from toolkit.bench.statistics import process_median
 from toolkit.bench.variants import Variant
 from toolkit.bench.verdicts import CLOCK_STEP, overall
 from toolkit.errors import BackendError, UsageError
 from toolkit.gate.decision import BASE, CONTENDERS, CONTROL, HEAD, Judged, Times, decide
 from toolkit.gate.plan import GROUPS, Plan
-from toolkit.gate.result import GateReport, StageVerdict, blamed, group_verdicts
+from toolkit.gate.result import GateReport, NoVerdictError, StageVerdict, blamed, group_verdicts
 from toolkit.host import host_facts
 from toolkit.resolve import Model
 from toolkit.store import Store
@@ -87,7 +87,9 @@ def run_gate(
     UsageError
         There is no photo, or a backend is in no registry.
     BackendError
-        A variant can't run, too many processes failed, or the budget was too short for one look.
+        A variant can't run.
+    NoVerdictError
+        Too many processes failed, or the budget was too short for one look; it keeps the rounds.
     """
     if not photos:
         raise UsageError("no photo to measure on")
@@ -106,8 +108,9 @@ def run_gate(
         rounds = _Rounds(measurement, units, plan, budget_seconds, progress)
         judged = decide([stage for _, stage in units], plan, rounds.add)
     seconds = time.monotonic() - begin
+    kept = _kept(measurement, photos, created, command)
     if not judged:
-        raise BackendError(*_why_nothing(measurement, budget_seconds))
+        raise NoVerdictError(*_why_nothing(measurement, budget_seconds), measurement=kept)
     stages = tuple(
         StageVerdict(GROUPS[stage], photo, stage, one)
         for (photo, stage), one in zip(units, judged, strict=True)
@@ -123,16 +126,24 @@ def run_gate(
         ended=_ended(judged, plan, rounds),
         seconds=seconds,
         plan=plan,
-        measurement=BenchReport(
-            created=created,
-            command=tuple(command),
-            host=host_facts(),
-            photos=tuple(photo.facts for photo in photos),
-            settings=dataclasses.replace(settings, rounds=measurement.rounds),
-            baseline=BASE,
-            variants=measurement.variants,
-            failures=measurement.failures,
-        ),
+        measurement=kept,
+    )
+
+
+def _kept(
+    measurement: Measurement, photos: Sequence[BenchPhoto], created: str, command: Sequence[str]
+) -> BenchReport:
+    variants = measurement.variants
+    base_is_there = not variants or BASE in {times.name for times in variants}
+    return BenchReport(
+        created=created,
+        command=tuple(command),
+        host=host_facts(),
+        photos=tuple(photo.facts for photo in photos),
+        settings=dataclasses.replace(measurement.settings, rounds=measurement.rounds),
+        baseline=BASE if base_is_there else default_baseline(variants),
+        variants=variants,
+        failures=measurement.failures,
     )
 
 

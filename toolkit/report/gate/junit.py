@@ -42,20 +42,19 @@ def junit_xml(report: GateReport) -> str:
         for one in report.stages:
             if one.group == group:
                 _stage(suite, one, report)
-    failures = report.measurement.failures
-    if failures:
+    if report.measurement.failures:
         suite = _suite(root, PROCESSES, report.measurement.created)
-        for name in CONTENDERS:
-            own = [failure for failure in failures if failure.variant == name]
-            _processes(suite, name, own)
+        _processes(suite, report.measurement.failures)
     return _written(root)
 
 
-def junit_of_error(problem: str) -> str:
-    """Return the JUnit XML of a gate that could not run."""
+def junit_of_error(problem: str, failures: Sequence[Failure] = ()) -> str:
+    """Return the JUnit XML of a gate that could not run, or not to a verdict."""
     root = Element("testsuites", name="toolkit gate")
-    case = _case(_suite(root, PROCESSES), "gate", PROCESSES)
-    _problem(case, "error", printable(problem))
+    suite = _suite(root, PROCESSES)
+    _problem(_case(suite, "gate", PROCESSES), "error", printable(problem))
+    if failures:
+        _processes(suite, failures)
     return _written(root)
 
 
@@ -85,7 +84,12 @@ def _stage(suite: Element, one: StageVerdict, report: GateReport) -> None:
         _problem(case, "error", one.judged.reason or "", f"{change_words(found)}\n{facts}")
 
 
-def _processes(suite: Element, name: str, failures: Sequence[Failure]) -> None:
+def _processes(suite: Element, failures: Sequence[Failure]) -> None:
+    for name in CONTENDERS:
+        _contender(suite, name, [failure for failure in failures if failure.variant == name])
+
+
+def _contender(suite: Element, name: str, failures: Sequence[Failure]) -> None:
     case = _case(suite, name, PROCESSES)
     if failures:
         problems = "\n".join(printable(failure.problem) for failure in failures)
