@@ -20,7 +20,8 @@ import pytest
 import typer
 
 from tests.bench.reports import make_report
-from toolkit.bench.schema import BenchReport, write_report
+from toolkit.bench.files import write_report
+from toolkit.bench.schema import BenchReport
 from toolkit.catalog import GRAPH_FILE, load_catalog
 from toolkit.cli import app
 from toolkit.media import demo_photo, read_photo, write_photo

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.test_docs import archive_of
 from toolkit.backends import BACKENDS
-from toolkit.bench.schema import read_report
+from toolkit.bench.files import read_report
 from toolkit.catalog import load_catalog
 from toolkit.media import demo_photo, write_photo
 

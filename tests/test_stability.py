@@ -15,7 +15,7 @@ from tests.bench.reports import make_report
 from tests.conftest import ROOT, Command, Outcome
 from tests.report.gates import FAILURE, INCONCLUSIVE, SAME, SLOWER, make_gate, without_interval
 from tests.test_docs import COMMANDS, archive_of, rows_of
-from toolkit.bench.schema import write_report
+from toolkit.bench.files import write_report
 from toolkit.catalog import load_catalog
 from toolkit.cli import info
 from toolkit.media import demo_photo, write_photo

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit.backends import load_backend
+    from toolkit.bench.files import read_report
     from toolkit.bench.run import run_bench
-    from toolkit.bench.schema import read_report
     from toolkit.bench.statistics import summarise
     from toolkit.bench.variants import Variant, parse_variant
     from toolkit.convert import convert_model, read_manifest
@@ -48,8 +48,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _ROOMS = {
     "toolkit.backends": ("load_backend",),
+    "toolkit.bench.files": ("read_report",),
     "toolkit.bench.run": ("run_bench",),
-    "toolkit.bench.schema": ("read_report",),
     "toolkit.bench.statistics": ("summarise",),
     "toolkit.bench.variants": ("Variant", "parse_variant"),
     "toolkit.convert": ("convert_model", "read_manifest"),

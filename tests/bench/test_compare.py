@@ -12,7 +12,8 @@ import pytest
 from tests.bench.benchmark_files import write_benchmark
 from tests.bench.reports import make_report
 from toolkit.bench.compare import FILE, PROCESS, CompareReport, compare
-from toolkit.bench.schema import BenchReport, ModelFacts, PhotoFacts, write_report
+from toolkit.bench.files import write_report
+from toolkit.bench.schema import BenchReport, ModelFacts, PhotoFacts
 from toolkit.bench.verdicts import Verdict
 from toolkit.errors import InputFileError, UsageError
 

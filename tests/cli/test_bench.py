@@ -15,8 +15,9 @@ from tests.bench.reports import make_report
 from tests.conftest import Command
 from toolkit.backends import BACKENDS
 from toolkit.bench import run
+from toolkit.bench.files import read_report
 from toolkit.bench.photos import BenchPhoto
-from toolkit.bench.schema import STAGES, BenchReport, Skipped, Throughput, read_report
+from toolkit.bench.schema import STAGES, BenchReport, Skipped, Throughput
 from toolkit.bench.variants import Variant
 from toolkit.catalog import load_catalog
 from toolkit.media import write_photo

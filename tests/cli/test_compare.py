@@ -12,7 +12,7 @@ import pytest
 from tests.bench.benchmark_files import write_benchmark
 from tests.bench.reports import make_report
 from tests.conftest import Command
-from toolkit.bench.schema import write_report
+from toolkit.bench.files import write_report
 
 QUIET = [[time * 10**6] for time in (100, 101, 102, 103, 104, 105, 106, 107)]
 STEADY = ("--stage", "whole")

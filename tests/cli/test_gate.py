@@ -14,8 +14,9 @@ import pytest
 
 from tests.conftest import Command
 from tests.report.gates import FAILURE, FASTER, HOSTILE, INCONCLUSIVE, SAME, SLOWER, make_gate
+from toolkit.bench.files import read_report
 from toolkit.bench.photos import BenchPhoto
-from toolkit.bench.schema import STAGES, Failure, Settings, read_report
+from toolkit.bench.schema import STAGES, Failure, Settings
 from toolkit.bench.variants import Variant
 from toolkit.bench.verdicts import Verdict
 from toolkit.cli.gate_plan import plan_from

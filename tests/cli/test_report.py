@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT, Command
 from tests.report.pages import ROUNDS, report_of
-from toolkit.bench.schema import write_report
+from toolkit.bench.files import write_report
 from toolkit.media import demo_photo, write_photo
 
 pytest.importorskip("matplotlib", reason="the page needs the report extra")

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from toolkit.bench.files import read_report
 from toolkit.bench.pytest_benchmark import BenchmarkRun, is_benchmark_run, read_benchmark_run
 from toolkit.bench.records import RecordError
-from toolkit.bench.schema import STAGES, WHOLE, BenchReport, VariantTimes, read_report
+from toolkit.bench.schema import STAGES, WHOLE, BenchReport, VariantTimes
 from toolkit.bench.statistics import process_median
 from toolkit.errors import InputFileError
 from toolkit.host import HostFacts

@@ -155,9 +155,10 @@ def bench_command(
     Example: `toolkit bench photo.jpg --variant onnx --variant onnx@threads=1 --output before.json`
     """
     from toolkit.bench.contenders import all_variants
+    from toolkit.bench.files import to_document, write_report
     from toolkit.bench.photos import default_photo, photo_from
     from toolkit.bench.run import run_bench
-    from toolkit.bench.schema import Settings, to_document, write_report
+    from toolkit.bench.schema import Settings
     from toolkit.bench.variants import parse_variant
     from toolkit.host import available_cores
     from toolkit.resolve import resolve_model

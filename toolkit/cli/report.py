@@ -69,7 +69,7 @@ def report_command(
     Example: `toolkit report before.json --output report.html --photo photo.jpg`
     """
     from toolkit.atomic import write_atomically
-    from toolkit.bench.schema import read_report
+    from toolkit.bench.files import read_report
     from toolkit.report.gather import measurement_of
     from toolkit.report.html import headline, render_page, require_packages
 

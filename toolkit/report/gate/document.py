@@ -14,7 +14,7 @@ from toolkit.report.gate.words import has_interval
 def gate_document(report: GateReport) -> dict[str, Any]:
     """Return verdict, figures and facts, without the raw times.
 
-    Those are in ``report.measurement``; `toolkit.bench.schema.write_report` keeps them. An interval
+    Those are in ``report.measurement``; `toolkit.bench.files.write_report` keeps them. An interval
     for which there were too few rounds is None at both ends.
     """
     measurement = report.measurement
