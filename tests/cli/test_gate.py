@@ -110,7 +110,7 @@ def test_people_get_groups_a_table_what_was_run_and_what_to_do(
         "inconclusive",
     ]
     assert "base onnx, head onnx@threads=1\n" in outcome.stdout
-    assert "9 rounds, the most allowed; each: base, head and base again" in outcome.stdout
+    assert "9 rounds (the most allowed); each: base, head and base again" in outcome.stdout
     assert "inconclusive: too noisy: " in outcome.stdout
     assert "this may decide it: a quieter machine, more rounds (--rounds 60)" in outcome.stdout
     assert "::" not in outcome.stdout

@@ -14,7 +14,7 @@ from toolkit.gate.decision import CONTENDERS, Comparison, Judged
 from toolkit.gate.plan import GROUPS, Plan
 from toolkit.gate.result import GateReport, StageVerdict, blamed, group_verdicts
 
-HOSTILE = 'a\n::error::b | `c` <img src=x> "d" @all %25 \x1b[31m\x00\udcff]]>.jpg'
+HOSTILE = 'a\n::error::b | ```c <img src=x> "d" @all %25 \x1b[31m\x00\udcff]]>.jpg'
 """A photo's name: all of it but the zero byte may be in a file's name."""
 
 FAILURE = Failure("head", 3, "head, round 3: died of signal 9", "one\ntwo\x1b[0m\x00 ]]> &amp;")

@@ -172,10 +172,9 @@ def test_a_hostile_name_breaks_out_of_no_format() -> None:
     report = make_gate(MIXED, photos=[HOSTILE, "q.jpg"], failures=[FAILURE])
     check_no_name_breaks_out(report)
     text = markdown_summary(report)
-    assert "\\| \\`c\\` \\<img src=x\\>" in text
+    assert "\\| \\`\\`\\`c \\<img src=x\\>" in text
     assert "\\@all" in text
-    fence = re.findall("^`+", text, re.MULTILINE)[0]
-    assert text.count(fence) == 2
+    assert re.findall("^ *`+", text, re.MULTILINE) == ["```"] * 2
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

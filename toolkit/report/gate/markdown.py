@@ -77,12 +77,17 @@ def _plain(text: str) -> str:
 
 
 def _repeat(command: Sequence[str]) -> list[str]:
-    """Write the command between fences longer than any in it."""
+    """Write the command in a block; quoted as it is, no line of it can begin with the fence."""
     if not command:
         return []
-    text = command_lines([printable(word) for word in command])
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return ["To repeat it:", "", f"{fence}sh", text, fence, ""]
+    return [
+        "To repeat it:",
+        "",
+        "```sh",
+        command_lines([printable(word) for word in command]),
+        "```",
+        "",
+    ]
 
 
 def _machine(report: GateReport) -> str:

@@ -133,7 +133,7 @@ def run_words(report: GateReport) -> list[str]:
     settings = measurement.settings
     variants = {times.name: printable(str(times.variant)) for times in measurement.variants}
     fresh = f" and {report.fresh_rounds} fresh ones to confirm" if report.fresh_rounds else ""
-    why = {"clear": "", "looks": ", the most allowed", "budget": ", for want of time"}
+    why = {"clear": "", "looks": " (the most allowed)", "budget": " (for want of time)"}
     return [
         f"base {variants[BASE]}, head {variants[HEAD]}",
         f"{report.rounds} rounds{why[report.ended]}{fresh}; each: base, head and base again in "
