@@ -9,6 +9,7 @@ import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import onnx
 import pytest
 
 from tests.conftest import write_graph
@@ -112,15 +113,71 @@ def test_the_onnx_backend_converts_first_where_there_is_no_export(
     assert find_export(model) == Store.default().export_path("tiny", "plain", 18)
 
 
-def test_without_the_converter_the_missing_file_and_extra_are_named(
+def made_by_other_passes(path: Path) -> Path:
+    """Put the bundled export there as one from before passes were written down."""
+    model = onnx.load(BUNDLED.onnx)
+    kept = [entry for entry in model.metadata_props if entry.key != "passes"]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, path)
+    return path
+
+
+def test_an_export_of_another_converter_is_passed_over_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copy(BUNDLED.graph, tmp_path / "net.pb")
+    model = resolve_model(str(tmp_path / "net.pb"))
+    old = made_by_other_passes(Store.default().export_path("net", "plain", 18))
+    with caplog.at_level(logging.INFO):
+        assert find_export(model) is None
+    (line,) = caplog.messages
+    assert line == f"passing over {old}: another version of the converter made it"
+    shutil.copy(BUNDLED.onnx, old.with_name("net.plain.opset13.onnx"))
+    assert find_export(model) == old.with_name("net.plain.opset13.onnx")
+    named = resolve_model(str(old))  # whoever names the file gets it
+    assert find_export(named) == old
+
+
+@pytest.mark.tensorflow
+def test_an_export_of_another_converter_is_made_anew_and_one_line_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copy(BUNDLED.graph, tmp_path / "net.pb")
+    old = made_by_other_passes(Store.default().export_path("net", "plain", 18))
+    with caplog.at_level(logging.INFO, "toolkit"):
+        assert ensure_export(resolve_model(str(tmp_path / "net.pb"))) == old
+    said = [line for line in caplog.messages if str(old) in line]
+    assert said == [f"another version of the converter made {old}: converting net anew"]
+    assert find_export(resolve_model(str(tmp_path / "net.pb"))) == old
+
+
+def test_without_the_converter_an_export_of_another_one_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copy(BUNDLED.graph, tmp_path / "net.pb")
+    made_by_other_passes(Store.default().export_path("net", "plain", 18))
+    without_converter(monkeypatch)
+    with pytest.raises(
+        MissingDependencyError,
+        match=r"opset18\.onnx was made by another version of the converter and can't be made here",
+    ):
+        ensure_export(resolve_model(str(tmp_path / "net.pb")))
 
+
+def without_converter(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object, **__: object) -> None:
         raise MissingDependencyError("no TensorFlow", "install the extra")
 
     monkeypatch.setattr(resolve, "convert_model", missing)
+
+
+def test_without_the_converter_the_missing_file_and_extra_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(BUNDLED.graph, tmp_path / "net.pb")
+    without_converter(monkeypatch)
     with pytest.raises(
         MissingDependencyError, match=r"net\.plain\.opset18\.onnx is missing.*install the extra"
     ):

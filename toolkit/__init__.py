@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit.backends import load_backend
+    from toolkit.bench.compare import compare
     from toolkit.bench.files import read_report
     from toolkit.bench.run import run_bench
     from toolkit.bench.statistics import summarise
@@ -48,6 +49,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _ROOMS = {
     "toolkit.backends": ("load_backend",),
+    "toolkit.bench.compare": ("compare",),
     "toolkit.bench.files": ("read_report",),
     "toolkit.bench.run": ("run_bench",),
     "toolkit.bench.statistics": ("summarise",),
@@ -75,6 +77,7 @@ __all__ = [
     "__version__",
     "available_cores",
     "check_parity",
+    "compare",
     "compare_label_maps",
     "compare_masks",
     "convert_model",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from toolkit.archives import read_archive_graph
 from toolkit.backends import Backend, find_backend, load_backend
 from toolkit.catalog import ARCHIVE_SUFFIX, Catalog, load_catalog
 from toolkit.convert import convert_model
-from toolkit.convert.conversion import DEFAULT_OPSET, OPSETS, PROFILE
+from toolkit.convert.conversion import DEFAULT_OPSET, OPSETS, PASSES, PROFILE
 from toolkit.errors import BackendError, ExportError, MissingDependencyError, ModelNotFoundError
 from toolkit.graphs import FrozenGraph, read_graph
 from toolkit.store import Store
@@ -130,11 +131,27 @@ def _from_name(name: str, store: Store, catalog: Catalog, *, trusted: bool) -> M
     )
 
 
-def _graph_behind(export: Path, store: Store) -> FrozenGraph:
-    """Find the frozen graph an ONNX file was made from, by the hash it carries."""
+@dataclass(frozen=True)
+class _Origin:
+    """What an ONNX file says it was made from, None where it doesn't, and by which converter."""
+
+    graph_sha256: str | None
+    by_this_converter: bool
+
+
+def _read_origin(export: Path) -> _Origin:
     from toolkit.backends.onnx import read_metadata
 
-    wanted = read_metadata(export).get("source_graph_sha256")
+    metadata = read_metadata(export)
+    return _Origin(
+        graph_sha256=metadata.get("source_graph_sha256"),
+        by_this_converter=metadata.get("passes") == json.dumps(PASSES),
+    )
+
+
+def _graph_behind(export: Path, store: Store) -> FrozenGraph:
+    """Find the frozen graph an ONNX file was made from, by the hash it carries."""
+    wanted = _read_origin(export).graph_sha256
     for name in [load_catalog().bundled.name, *store.names()]:
         graph = resolve_model(name, store=store).graph()
         if graph.sha256 == wanted:
@@ -150,10 +167,8 @@ def graph_behind_export(export: Path) -> str | None:
 
     Also None where the file can't be read: whoever runs it says so.
     """
-    from toolkit.backends.onnx import read_metadata
-
     try:
-        return read_metadata(export).get("source_graph_sha256")
+        return _read_origin(export).graph_sha256
     except ExportError:
         return None
 
@@ -163,6 +178,8 @@ def find_export(
 ) -> Path | None:
     """Return the ONNX export of a model that is here, None where there is none of this graph.
 
+    One that another version of the converter made is passed over, and the log says so.
+
     Parameters
     ----------
     model : Model
@@ -171,25 +188,37 @@ def find_export(
     store : Store, optional
         By default the user's.
     """
-    from toolkit.backends.onnx import read_metadata
+    found, outdated = _find_exports(model, graph, store or Store.default())
+    if outdated:
+        log.info("passing over %s: another version of the converter made it", outdated)
+    return found
 
+
+def _find_exports(
+    model: Model, graph: FrozenGraph | None, store: Store
+) -> tuple[Path | None, Path | None]:
+    """Return the export to run; where there is none, one that another converter made."""
     if model.kind == "onnx" or model.export:
-        return model.export or model.path
-    store = store or Store.default()
+        return model.export or model.path, None
     opsets = [DEFAULT_OPSET, *(number for number in reversed(OPSETS) if number != DEFAULT_OPSET)]
     candidates = [store.export_path(model.name, PROFILE, number) for number in opsets]
     if model.kind == "bundled":
         candidates.append(load_catalog().bundled.onnx)
+    outdated = None
     for path in candidates:
         if not path.is_file():
             continue
         graph = graph or model.graph()
         try:
-            if read_metadata(path).get("source_graph_sha256") == graph.sha256:
-                return path
+            origin = _read_origin(path)
         except ExportError as error:
             log.warning("%s", error)
-    return None
+            continue
+        if origin.graph_sha256 == graph.sha256:
+            if origin.by_this_converter:
+                return path, None
+            outdated = outdated or path
+    return None, outdated
 
 
 def ensure_export(model: Model, store: Store | None = None) -> Path:
@@ -198,21 +227,30 @@ def ensure_export(model: Model, store: Store | None = None) -> Path:
     Raises
     ------
     MissingDependencyError
-        There is no export, and the ``convert`` extra is not installed.
+        There is no export of this converter, and the ``convert`` extra is not installed.
     BackendError
         The conversion did not pass verification.
     """
     store = store or Store.default()
-    found = find_export(model, store=store)
+    found, outdated = _find_exports(model, None, store)
     if found is not None:
         return found
-    log.info("no ONNX export of %s yet: converting it first", model.name)
+    if outdated:
+        log.info(
+            "another version of the converter made %s: converting %s anew", outdated, model.name
+        )
+    else:
+        log.info("no ONNX export of %s yet: converting it first", model.name)
     try:
         conversion = convert_model(model.graph(store), store=store)
     except MissingDependencyError as error:
-        missing = store.export_path(model.name, PROFILE, DEFAULT_OPSET)
+        lacking = (
+            f"{outdated} was made by another version of the converter"
+            if outdated
+            else f"{store.export_path(model.name, PROFILE, DEFAULT_OPSET)} is missing"
+        )
         raise MissingDependencyError(
-            f"{missing} is missing and can't be made here: {error.problem}", error.remedy
+            f"{lacking} and can't be made here: {error.problem}", error.remedy
         ) from error
     if not conversion.published:
         raise BackendError(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from toolkit.host import HostFacts
+
 
 def benchmark_document(
-    medians: Mapping[str, float], *, cpu: str | None = "AMD EPYC"
+    medians: Mapping[str, float], *, cpu: str | None = "AMD EPYC", host: HostFacts | None = None
 ) -> dict[str, Any]:
     """Return a document of one run: medians in seconds by benchmark."""
     return {
@@ -29,7 +32,7 @@ def benchmark_document(
                 "name": name.partition("::")[2],
                 "fullname": name,
                 "params": None,
-                "extra_info": {},
+                "extra_info": {"host": dataclasses.asdict(host)} if host else {},
                 "options": {"min_rounds": 5},
                 "stats": {"min": median / 2, "median": median, "rounds": 5, "outliers": "0;0"},
             }
@@ -41,9 +44,13 @@ def benchmark_document(
 
 
 def write_benchmark(
-    path: Path, medians: Mapping[str, float], *, cpu: str | None = "AMD EPYC"
+    path: Path,
+    medians: Mapping[str, float],
+    *,
+    cpu: str | None = "AMD EPYC",
+    host: HostFacts | None = None,
 ) -> Path:
     """Write such a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(benchmark_document(medians, cpu=cpu)))
+    path.write_text(json.dumps(benchmark_document(medians, cpu=cpu, host=host)))
     return path

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from tests.bench.reports import make_report
-from toolkit.bench.cautions import LOAD, SCATTER, load_cautions, scatter_caution
+from toolkit.bench.cautions import (
+    LOAD,
+    SCATTER,
+    SUBJECT,
+    load_cautions,
+    scatter_caution,
+    subject_cautions,
+)
 from toolkit.bench.schema import BenchReport
 from toolkit.bench.statistics import summarise
 
@@ -81,6 +88,14 @@ def test_unstable_stages_stand_in_one_caution() -> None:
     assert (caution.kind, caution.variant, caution.photo) == (SCATTER, "tf", 1)
     assert "segment 20%, blur 15%;" in caution.text
     assert scatter_caution("tf", 1, [("segment", 0.1)]) == []
+
+
+def test_a_photo_without_the_subject_is_named_with_what_was_cut_out() -> None:
+    report = report_of({"subject_found": False, "subject": 7}, {})
+    (caution,) = summarise(report).cautions
+    assert (caution.kind, caution.variant, caution.photo) == (SUBJECT, "onnx", 0)
+    assert caution.text.startswith("no person in this photo; label 7 was cut out instead")
+    assert list(subject_cautions(report_of({}, {}))) == []
 
 
 def test_a_summary_has_the_cautions_of_its_variants() -> None:

@@ -16,6 +16,7 @@ from toolkit.bench.files import write_report
 from toolkit.bench.schema import BenchReport, ModelFacts, PhotoFacts
 from toolkit.bench.verdicts import Verdict
 from toolkit.errors import InputFileError, UsageError
+from toolkit.host import host_facts
 
 QUIET = [[time * 10**6] for time in (100, 101, 102, 103, 104, 105, 106, 107)]
 Write = Callable[..., Path]
@@ -253,6 +254,17 @@ def test_runs_of_pytest_benchmark_from_two_machines_give_no_verdict(tmp_path: Pa
     # A file that doesn't say is not another machine.
     silent = write_benchmark(tmp_path / "c.json", {"t": 0.1}, cpu=None)
     assert compare(base, silent).differences == ()
+
+
+def test_the_host_in_extra_info_has_to_agree_and_its_packages_may_differ(tmp_path: Path) -> None:
+    host = host_facts()
+    fewer = dataclasses.replace(host, affinity=host.affinity + 1, versions={"numpy": "0.1"})
+    base = write_benchmark(tmp_path / "a.json", {"t": 0.1}, host=host)
+    head = write_benchmark(tmp_path / "b.json", {"t": 0.1}, host=fewer)
+    differences = {one.what: one.forbids for one in compare(base, head).differences}
+    assert differences == {"affinity": True, "numpy": False}
+    other_words = write_benchmark(tmp_path / "c.json", {"t": 0.1}, cpu="AMD", host=host)
+    assert not compare(base, other_words).differences  # machine_info is not asked
 
 
 def test_the_two_kinds_of_files_are_not_mixed(write: Write, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.bench.benchmark_files import benchmark_document
 from toolkit.bench.pytest_benchmark import is_benchmark_run, read_benchmark_run
 from toolkit.bench.records import RecordError
+from toolkit.host import host_facts
 
 
 def test_a_file_that_pytest_benchmark_writes_is_read(tmp_path: Path) -> None:
@@ -33,6 +34,21 @@ def test_a_file_that_pytest_benchmark_writes_is_read(tmp_path: Path) -> None:
 def test_a_machine_that_says_nothing_is_read() -> None:
     run = read_benchmark_run({**benchmark_document({"a": 1.0}), "machine_info": {}})
     assert run.machine_info.cpu.brand_raw is None
+
+
+def test_the_machine_that_this_projects_benchmarks_write_down_is_read() -> None:
+    host = host_facts()
+    document = json.loads(json.dumps(benchmark_document({"a": 1.0, "b": 2.0}, host=host)))
+    assert read_benchmark_run(document).host == host
+    document["benchmarks"][1]["extra_info"]["host"]["affinity"] += 1
+    assert read_benchmark_run(document).host is None
+
+
+@pytest.mark.parametrize("kept", [{}, {"host": "build-17"}, {"host": {"cpu": "AMD"}}, None])
+def test_what_other_benchmarks_keep_in_extra_info_is_passed_over(kept: object) -> None:
+    document = benchmark_document({"a": 1.0})
+    document["benchmarks"][0]["extra_info"] = kept
+    assert read_benchmark_run(document).host is None
 
 
 @pytest.mark.parametrize("document", [None, [], {}, {"benchmarks": []}, {"schema": "x"}])

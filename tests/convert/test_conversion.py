@@ -48,6 +48,7 @@ def test_the_export_lies_in_the_store_with_a_manifest_that_describes_it(
     assert metadata["source_graph_sha256"] == tiny_graph.sha256
     assert json.loads(metadata["crop"]) == [65, 65]
     assert json.loads(metadata["labels"])[15] == "person"
+    assert json.loads(metadata["passes"]) == ["exact_nearest", "canonical_form"]
     assert set(json.loads(metadata["tools"])) == {"toolkit", "onnx", "tensorflow", "tf2onnx"}
 
 

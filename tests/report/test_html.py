@@ -161,9 +161,9 @@ def test_what_makes_the_figures_worth_less_is_said() -> None:
     rounds = (dataclasses.replace(first, photos=(without,)), *report.variants[0].rounds[1:])
     tf = dataclasses.replace(report.variants[0], rounds=rounds)
     text = Elements(page_of(dataclasses.replace(report, variants=(tf, report.variants[1])))).text
-    assert "onnx on p0.jpg is unstable: its processes deviate by 25%" in text
-    assert "tf on p0.jpg is unstable" not in text
-    assert "tf finds no person in p0.jpg; label 7 was cut out instead" in text
+    assert "onnx on p0.jpg: unstable (deviation over median above 10%): segment 25%, whole" in text
+    assert "tf on p0.jpg: unstable" not in text
+    assert "tf on p0.jpg: no person in this photo; label 7 was cut out instead" in text
 
 
 def test_the_same_report_gives_the_same_bytes() -> None:

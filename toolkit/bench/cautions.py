@@ -1,4 +1,4 @@
-"""What makes a measurement doubtful, in words: times that scatter, and load not its own."""
+"""What makes a measurement doubtful, in words: times that scatter, load not its own, no subject."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SWITCHES = 100.0
 WAITING = 0.85
 """CPU time per second, of that of the variant's busiest process: the others had to wait."""
 
-SCATTER, LOAD = "scatter", "load"
+SCATTER, LOAD, SUBJECT = "scatter", "load", "subject"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Caution:
     Attributes
     ----------
     kind : str
-        ``scatter``: a time is unstable; ``load``: something else ran.
+        ``scatter``: a time is unstable; ``load``: something else ran; ``subject``: another label
+        than the one asked for was cut out.
     variant : str
     photo : int
     text : str
@@ -52,6 +53,18 @@ def load_cautions(report: BenchReport) -> Iterator[Caution]:
                 *_waited(variant, photo),
             ):
                 yield Caution(LOAD, variant.name, photo, text)
+
+
+def subject_cautions(report: BenchReport) -> Iterator[Caution]:
+    """Yield where the label asked for is not in a photo."""
+    for variant in report.variants:
+        for photo, times in enumerate(variant.rounds[0].photos):
+            if not times.subject_found:
+                text = (
+                    f"no {report.settings.subject} in this photo; label {times.subject} was cut "
+                    "out instead, so that every stage does its work"
+                )
+                yield Caution(SUBJECT, variant.name, photo, text)
 
 
 def scatter_caution(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from toolkit.bench.records import RecordError, read_record
+from toolkit.host import HostFacts
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,21 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class BenchmarkRun:
-    """One file."""
+    """One file.
+
+    Attributes
+    ----------
+    machine_info : Machine
+        As pytest-benchmark saw it.
+    benchmarks : tuple of Benchmark
+    host : HostFacts or None
+        The machine as this project's benchmarks write it into each benchmark's ``extra_info``; None
+        where a file of other benchmarks has none.
+    """
 
     machine_info: Machine
     benchmarks: tuple[Benchmark, ...]
+    host: HostFacts | None = None
 
 
 def is_benchmark_run(document: object) -> bool:
@@ -83,4 +98,19 @@ def read_benchmark_run(document: object) -> BenchmarkRun:
     for benchmark in run.benchmarks:
         if not (math.isfinite(benchmark.stats.median) and benchmark.stats.median >= 0):
             raise RecordError(f"the median of {benchmark.fullname} is no time")
-    return run
+    return dataclasses.replace(run, host=_host(document))
+
+
+def _host(document: Any) -> HostFacts | None:
+    """Return the machine that all benchmarks name; what others call ``host`` is passed over."""
+    found = [_host_of(benchmark.get("extra_info")) for benchmark in document["benchmarks"]]
+    return found[0] if all(host == found[0] for host in found) else None
+
+
+def _host_of(extra_info: object) -> HostFacts | None:
+    if not isinstance(extra_info, Mapping):
+        return None
+    try:
+        return read_record(HostFacts, extra_info.get("host"))
+    except RecordError:
+        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -199,7 +199,7 @@ def _model(variant: VariantTimes) -> str:
 
 
 def _benchmark_run(path: Path, run: BenchmarkRun) -> Run:
-    machine = run.machine_info
+    facts, circumstances = _machine(run) if run.host is None else _host(run.host)
     return Run(
         path=path,
         form=PYTEST,
@@ -208,22 +208,28 @@ def _benchmark_run(path: Path, run: BenchmarkRun) -> Run:
             for benchmark in run.benchmarks
         },
         photos=(),
-        facts=_known(
-            {
-                "machine": machine.machine,
-                "cpu": machine.cpu.brand_raw,
-                "cores": machine.cpu.count,
-            }
-        ),
-        circumstances=_known(
-            {
-                "system": machine.system,
-                "kernel release": machine.release,
-                "Python": machine.python_version,
-            }
-        ),
+        facts=facts,
+        circumstances=circumstances,
     )
 
 
-def _known(found: dict[str, str | int | None]) -> dict[str, str]:
+def _host(host: HostFacts) -> tuple[dict[str, str], dict[str, str]]:
+    circumstances = {"system": host.system, "kernel release": host.kernel, "Python": host.python}
+    for package, version in host.versions.items():
+        circumstances[package] = version or "not installed"
+    return _host_facts(host), circumstances
+
+
+def _machine(run: BenchmarkRun) -> tuple[dict[str, str], dict[str, str]]:
+    machine = run.machine_info
+    facts = {"machine": machine.machine, "cpu": machine.cpu.brand_raw, "cores": machine.cpu.count}
+    circumstances = {
+        "system": machine.system,
+        "kernel release": machine.release,
+        "Python": machine.python_version,
+    }
+    return _known(facts), _known(circumstances)
+
+
+def _known(found: Mapping[str, str | int | None]) -> dict[str, str]:
     return {name: str(value) for name, value in found.items() if value is not None}

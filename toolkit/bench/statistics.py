@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from toolkit.bench.cautions import Caution, load_cautions, scatter_caution
+from toolkit.bench.cautions import Caution, load_cautions, scatter_caution, subject_cautions
 from toolkit.bench.intervals import paired_interval
 from toolkit.bench.percentiles import tail_percentile
 from toolkit.bench.schema import STAGES, WHOLE, BenchReport, Round, VariantTimes
@@ -128,7 +128,7 @@ def summarise(report: BenchReport) -> Summary:
             for stage in ("first", *STAGES):
                 passes = [_passes(round_, photo, stage) for round_ in variant.rounds]
                 times.append(_stage_time(passes, photo, variant.name, stage))
-    cautions = (*_scatter(times), *load_cautions(report))
+    cautions = (*_scatter(times), *load_cautions(report), *subject_cautions(report))
     return Summary(tuple(times), tuple(_ratios(report)), cautions)
 
 

@@ -356,11 +356,3 @@ def _print_caveats(report: BenchReport, summary: Summary, photo: int, console: C
     ]
     if restless:
         console.result(f"not steady at the end of the warm-up: {', '.join(restless)}")
-    subject = report.settings.subject
-    for variant in report.variants:
-        times = variant.rounds[0].photos[photo]
-        if not times.subject_found:
-            console.result(
-                f"{variant.name}: no {subject} in this photo; label {times.subject} was cut out "
-                "instead, so that every stage does its work"
-            )

@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 OPSETS = range(11, 19)
 DEFAULT_OPSET = 18
 PROFILE = "plain"
+PASSES = ("exact_nearest", "canonical_form")
+"""What is done to tf2onnx's model, in this order; written into the export.
+
+A pass that comes to give another model gets another name, such as ``exact_nearest 2``: exports that
+were made by other passes are not run any more.
+"""
 
 
 @dataclass(frozen=True)
@@ -182,6 +188,7 @@ def _describe(model: ModelProto, graph: FrozenGraph, network: Network, opset: in
         "source_graph_sha256": graph.sha256,
         "profile": PROFILE,
         "opset": str(opset),
+        "passes": json.dumps(PASSES),
         "input": INPUT.name,
         "output": OUTPUT.name,
         "crop": json.dumps(network.crop),

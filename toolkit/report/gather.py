@@ -20,9 +20,6 @@ from toolkit.report.view import (
     Verdict,
 )
 
-UNSTABLE = 0.10
-"""Median absolute deviation over median from which a time is called unstable."""
-
 SHOWN = ("first", *STAGES)
 """Stages of a photo, in the order of the work; ``load`` comes before any photo."""
 
@@ -56,7 +53,10 @@ def measurement_of(report: BenchReport, source: str) -> Measurement:
         ),
         absent=tuple((skipped.variant, skipped.reason) for skipped in report.skipped),
         problems=tuple((failure.problem, failure.stderr) for failure in report.failures),
-        warnings=_warnings(report),
+        warnings=tuple(
+            f"{caution.variant} on {report.photos[caution.photo].name}: {caution.text}."
+            for caution in summarise(report).cautions
+        ),
         raw=tuple(_raw(report)),
     )
 
@@ -151,22 +151,3 @@ def _raw(report: BenchReport) -> list[RawRow]:
 
 def _medians(process: Round, photo: int) -> dict[str, float]:
     return {stage: process_median(process, photo, stage) for stage in SHOWN}
-
-
-def _warnings(report: BenchReport) -> tuple[str, ...]:
-    """Say what makes the figures worth less."""
-    lines = [
-        f"{time.variant} on {report.photos[time.photo].name} is unstable: its processes deviate by "
-        f"{time.relative_mad:.0%} from their median (median deviation); more rounds or a quieter "
-        "machine would tell more."
-        for time in summarise(report).times
-        if time.stage == WHOLE and time.photo is not None and time.relative_mad > UNSTABLE
-    ]
-    for variant in report.variants:
-        for photo, times in zip(report.photos, variant.rounds[0].photos, strict=True):
-            if not times.subject_found:
-                lines.append(
-                    f"{variant.name} finds no {report.settings.subject} in {photo.name}; label "
-                    f"{times.subject} was cut out instead, so that every stage does its work."
-                )
-    return tuple(lines)
