@@ -1,0 +1,310 @@
+"""Other people's pipelines and our own: the files parse, are safe, and do what they say."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from tests.conftest import ROOT
+from toolkit.bench.variants import parse_variant
+from toolkit.cli import app
+from toolkit.cli.console import Exit
+
+FILES = ("docs/ci/gate/action.yml", "docs/ci/gitlab.yml", ".github/workflows/ci.yml")
+TEXTS = {name: (ROOT / name).read_text() for name in FILES}
+ACTION, GITLAB, WORKFLOW = (yaml.safe_load(text) for text in TEXTS.values())
+SCREEN = 60
+SIDES = {"base": "onnx", "head": "tf"}
+HOSTILE = """a'b"c; touch pwned; $(touch pwned) `touch pwned` ${HOME} * && \\"""
+
+root_command: Any = typer.main.get_command(app)
+GATE: Any = root_command.commands["gate"]
+
+CALLED = """#!/bin/sh
+for word; do printf '%s\\0' "$word"; done > "$(dirname "$0")/called"
+exit "${CODE:-0}"
+"""
+"""A `toolkit` that keeps its arguments."""
+
+
+def parsed(arguments: list[str]) -> dict[str, Any]:
+    """What the command line makes of them."""
+    assert arguments[0] == "gate"
+    context = GATE.make_context("gate", arguments[1:])
+    found: dict[str, Any] = context.params
+    return found
+
+
+def executable(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def arguments_kept(folder: Path) -> list[str]:
+    return (folder / "called").read_text().split("\0")[:-1]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_fits_a_screen(name: str) -> None:
+    lines = TEXTS[name].splitlines()
+    assert len(lines) <= SCREEN
+    assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_file_knows_a_secret(name: str) -> None:
+    assert not re.search(r"secrets|token|password", TEXTS[name], re.IGNORECASE)
+
+
+def steps_of_ours() -> list[dict[str, Any]]:
+    jobs = WORKFLOW["jobs"].values()
+    steps = [*ACTION["runs"]["steps"], *(step for job in jobs for step in job["steps"])]
+    assert len(steps) > 8
+    return steps
+
+
+def test_every_action_is_githubs_own_or_ours_and_pinned_to_a_major_version() -> None:
+    used = {step["uses"] for step in steps_of_ours() if "uses" in step}
+    assert len(used) == 4
+    for name in used - {"./docs/ci/gate"}:
+        assert re.fullmatch(r"actions/[a-z-]+@v[0-9]+", name)
+    assert (ROOT / "docs/ci/gate/action.yml").exists()
+
+
+def test_no_expression_stands_in_a_script() -> None:
+    scripts = [step["run"] for step in steps_of_ours() if "run" in step]
+    assert len(scripts) > 3
+    assert not [script for script in scripts if "${{" in script]
+
+
+def test_our_workflow_may_read_and_nothing_else() -> None:
+    assert WORKFLOW["permissions"] == {"contents": "read"}
+    assert not any("permissions" in job for job in WORKFLOW["jobs"].values())
+    assert set(WORKFLOW[True]) == {"push", "pull_request"}  # YAML 1.1 reads `on` as true
+    checkouts = [s for s in steps_of_ours() if str(s.get("uses")).startswith("actions/checkout")]
+    assert [step["with"]["persist-credentials"] for step in checkouts] == [False, False]
+
+
+def test_our_workflow_runs_what_every_change_must_pass() -> None:
+    assert {"run": ".ci/run"} in WORKFLOW["jobs"]["check"]["steps"]
+    assert "if" not in WORKFLOW["jobs"]["check"]
+    assert (ROOT / ".ci/run").stat().st_mode & 0o100
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What the action's script did."""
+
+    code: int
+    arguments: list[str]
+    outputs: dict[str, str]
+    said: str
+
+
+def run_action(folder: Path, given: Mapping[str, str], *, exits: int = 0) -> Ran:
+    """Run the action's script as GitHub does, with a toolkit that ends with a code."""
+    folder.mkdir(exist_ok=True)
+    command = executable(folder / "bin" / "toolkit", CALLED)
+    inputs = {name: str(one.get("default", "")) for name, one in ACTION["inputs"].items()}
+    inputs.update(given, toolkit=str(command))
+    step = ACTION["runs"]["steps"][0]
+    values = {f"inputs.{name}": value for name, value in inputs.items()}
+    values["runner.temp"] = str(folder)
+    environment = {
+        name: re.sub(r"\$\{\{ ([a-z.]+) \}\}", lambda found: values[found[1]], text)
+        for name, text in step["env"].items()
+    }
+    environment |= {"GITHUB_OUTPUT": str(folder / "outputs"), "CODE": str(exits)}
+    assert step["shell"] == "bash"
+    run = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)} | environment,
+    )
+    lines = (folder / "outputs").read_text().splitlines()
+    outputs = dict(line.split("=", 1) for line in lines)
+    return Ran(run.returncode, arguments_kept(folder / "bin"), outputs, run.stderr)
+
+
+def test_the_action_calls_the_gate_with_what_it_is_given(tmp_path: Path) -> None:
+    given = {
+        "base": "onnx:before.onnx",
+        "head": "onnx:after.onnx@threads=2",
+        "photos": "one photo.jpg\n\n--two.jpg\n",
+        "model": "standin",
+        "options": "--budget=900\n--threshold=blur=25%\n",
+    }
+    ran = run_action(tmp_path, given)
+    assert ran.said == ""
+    found = parsed(ran.arguments)
+    assert (found["base"], found["head"]) == ("onnx:before.onnx", "onnx:after.onnx@threads=2")
+    assert found["image"] == [Path("one photo.jpg"), Path("--two.jpg")]
+    assert (found["model"], found["budget"], found["threshold"]) == ("standin", 900, ["blur=25%"])
+    uploaded = ACTION["runs"]["steps"][1]["with"]["path"]
+    folder = uploaded.replace("${{ runner.temp }}", str(tmp_path))
+    folder = Path(folder.replace("${{ inputs.artifact }}", "gate"))
+    assert (found["output"], found["junit"]) == (folder / "gate.json", folder / "gate.xml")
+
+
+def test_the_action_needs_no_more_than_base_and_head(tmp_path: Path) -> None:
+    needed = {name for name, one in ACTION["inputs"].items() if one.get("required")}
+    assert needed == {"base", "head"}
+    found = parsed(run_action(tmp_path, SIDES).arguments)
+    assert (found["image"] or [], found["model"]) == ([], None)
+
+
+@pytest.mark.parametrize("name", sorted(set(ACTION["inputs"]) - {"toolkit", "artifact"}))
+def test_nothing_in_an_input_of_the_action_is_run(tmp_path: Path, name: str) -> None:
+    ran = run_action(tmp_path, SIDES | {"photos": "a.jpg", name: HOSTILE})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "outputs"]
+    assert ran.code == 0
+    if name != "inconclusive":
+        assert [word for word in ran.arguments if HOSTILE in word]
+        assert not ran.said
+
+
+@pytest.mark.parametrize(
+    ("exits", "inconclusive", "code", "verdict"),
+    [
+        (Exit.DONE, "warn", 0, "passed"),
+        (Exit.CHECK_FAILED, "warn", 1, "slower"),
+        (Exit.USAGE, "warn", 2, "error"),
+        (Exit.COULD_NOT_RUN, "warn", 3, "error"),
+        (Exit.INCONCLUSIVE, "warn", 0, "inconclusive"),
+        (Exit.INCONCLUSIVE, "fail", 4, "inconclusive"),
+        (130, "warn", 130, "error"),
+    ],
+)
+def test_the_action_ends_as_the_gate_does_but_for_the_inconclusive(
+    tmp_path: Path, exits: int, inconclusive: str, code: int, verdict: str
+) -> None:
+    ran = run_action(tmp_path, SIDES | {"inconclusive": inconclusive}, exits=exits)
+    assert ran.code == code
+    assert ran.outputs == {"verdict": verdict, "exit-code": str(int(exits))}
+    assert ACTION["inputs"]["inconclusive"]["default"] == "warn"
+    assert set(ACTION["outputs"]) == set(ran.outputs)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    run = subprocess.run(
+        ["git", *identity, *arguments], check=True, capture_output=True, text=True, cwd=folder
+    )
+    return run.stdout.strip()
+
+
+def commit(folder: Path, files: dict[str, str]) -> str:
+    """Commit files on top of what is there; return its hash."""
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "one")
+    return git(folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> tuple[Path, str, str]:
+    """A checkout of a head, the hash of its merge base, and that of a target that went on."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    files = {"requirements.lock": "", "pyproject.toml": "", "requirements.txt": ""}
+    files["Makefile"] = (ROOT / "Makefile").read_text()
+    before = commit(folder, files | {"network.onnx": "before"})
+    target = commit(folder, {"network.onnx": "elsewhere"})
+    git(folder, "checkout", "--quiet", "-b", "change", before)
+    commit(folder, {"network.onnx": "after"})
+    return folder, before, target
+
+
+def test_on_gitlab_a_merge_request_is_gated_against_its_merge_base(
+    tmp_path: Path, repository: tuple[Path, str, str]
+) -> None:
+    folder, before, _ = repository
+    job = GITLAB["gate"]
+    executable(tmp_path / "bin" / "apt-get", "#!/bin/sh\n")
+    toolkit = CALLED.replace('"$(dirname "$0")/called"', f'"{tmp_path}/called"')
+    executable(
+        tmp_path / "bin" / "python",
+        f"""#!/bin/sh
+test "$1 $2" = "-m venv" || exit 9
+mkdir -p "$3/bin"
+echo 'echo "$0 $*" >> {tmp_path}/pip' > "$3/bin/pip"
+cp {executable(tmp_path / "toolkit", toolkit)} "$3/bin/toolkit"
+touch "$3/bin/python"
+chmod +x "$3/bin/pip"
+""",
+    )
+    script = "\n".join([*job["before_script"], *job["script"]])
+    subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", script],
+        check=True,
+        cwd=folder,
+        env={
+            "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+            "CI_MERGE_REQUEST_DIFF_BASE_SHA": before,
+            **{name: str(value) for name, value in job["variables"].items()},
+        },
+    )
+    found = parsed(arguments_kept(tmp_path))
+    base, head = parse_variant(found["base"]), parse_variant(found["head"])
+    assert (folder / str(base.model)).read_text() == "before"
+    assert (folder / str(head.model)).read_text() == "after"
+    assert (folder / str(base.python)).exists()
+    assert (folder / str(head.python)).exists()
+    assert base.python != head.python
+    installed = (tmp_path / "pip").read_text().splitlines()
+    assert [line.split()[0] for line in installed] == [
+        str(Path(str(one.python)).with_name("pip")) for one in (base, head)
+    ]
+    assert [line.split()[-1] for line in installed] == [
+        ".base/requirements.txt",
+        "requirements.txt",
+    ]
+    assert str(found["junit"]) == job["artifacts"]["reports"]["junit"]
+    assert str(found["junit"]).startswith(job["artifacts"]["paths"][0])
+    assert job["allow_failure"] == {"exit_codes": [Exit.INCONCLUSIVE]}
+    assert job["artifacts"]["when"] == "always"
+
+
+def test_our_pull_requests_are_gated_against_their_merge_base(
+    tmp_path: Path, repository: tuple[Path, str, str]
+) -> None:
+    folder, before, target = repository
+    job = WORKFLOW["jobs"]["gate"]
+    assert job["if"] == "github.event_name == 'pull_request'"
+    checkout, *_, environments, gate = job["steps"]
+    assert checkout["with"]["fetch-depth"] == 0  # the merge base is to be there
+    dry = f'#!/bin/sh\nexec /usr/bin/make --dry-run PYTHON="{sys.executable}" "$@"\n'
+    executable(tmp_path / "bin" / "make", dry)
+    run = subprocess.run(
+        ["bash", "-e", "-c", environments["run"]],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "TARGET": target},
+    )
+    assert git(folder / ".base", "rev-parse", "HEAD") == before, run.stderr
+    given = gate["with"]
+    found = parsed(run_action(tmp_path / "action", given).arguments)
+    for side in ("base", "head"):
+        python = parse_variant(found[side]).python
+        assert f"{python} -m pip install" in run.stdout
+    assert given["toolkit"] == ".venv/bin/toolkit"
+    assert given["model"] == "standin"
