@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,6 +106,20 @@ def test_what_types_dont_say_is_checked(tmp_path: Path, report: BenchReport, nam
     path.write_text(json.dumps(damaged(report, name)))
     with pytest.raises(InputFileError, match="is damaged"):
         read_report(path)
+
+
+@pytest.mark.parametrize(("iterations", "fits"), [(1, True), (2, True), (3, False)])
+def test_where_passes_go_on_for_seconds_there_may_be_more_of_them_but_not_fewer(
+    tmp_path: Path, report: BenchReport, iterations: int, fits: bool
+) -> None:
+    path = tmp_path / "r.json"
+    settings = dataclasses.replace(report.settings, iterations=iterations, timed_seconds=1.0)
+    path.write_text(json.dumps(to_document(dataclasses.replace(report, settings=settings))))
+    if fits:
+        assert read_report(path).settings.timed_seconds == 1
+    else:
+        with pytest.raises(InputFileError, match="is damaged"):
+            read_report(path)
 
 
 def places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:

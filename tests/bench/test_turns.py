@@ -314,6 +314,42 @@ def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
     )
 
 
+def every_pass_takes(nanoseconds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(worker.Left):
+        def take(self, spent_ns: int) -> None:
+            super().take(max(spent_ns, nanoseconds))
+
+    monkeypatch.setattr(worker, "Left", Slow)
+
+
+@pytest.mark.parametrize(("took", "turns"), [(worker.TURN_NS, 4), (worker.TURN_NS // 2, 2)])
+def test_fast_passes_share_a_turn(
+    request_: Request, monkeypatch: pytest.MonkeyPatch, took: int, turns: int
+) -> None:
+    every_pass_takes(took, monkeypatch)
+    begun: list[int] = []
+    (times,) = measure(
+        dataclasses.replace(request_, photos=request_.photos[:1]), lambda: begun.append(1)
+    ).measured.photos
+    assert len(begun) == turns
+    assert len(times.iterations["whole"]) == 4
+
+
+@pytest.mark.parametrize("turns", [None, 0])
+def test_passes_go_on_for_the_seconds_asked_for(request_: Request, turns: int | None) -> None:
+    asked = dataclasses.replace(request_, turns=turns, timed_seconds=0.2)
+    for times in measure(asked).measured.photos:
+        passes = times.iterations["whole"]
+        assert sum(passes) >= 0.2e9 > sum(passes[:-1])
+        assert {len(values) for values in times.iterations.values()} == {len(passes)}
+        assert len(passes) > asked.iterations
+
+
+def test_slow_passes_are_no_more_than_asked_for(request_: Request) -> None:
+    asked = dataclasses.replace(request_, timed_seconds=1e-9)
+    assert [len(each.iterations["whole"]) for each in measure(asked).measured.photos] == [4, 4]
+
+
 def busy(seconds: float) -> Callable[[], None]:
     def work() -> None:
         end = time.process_time() + seconds
@@ -331,7 +367,10 @@ def test_what_happens_between_turns_is_not_counted(request_: Request) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_turn_is_a_warm_up_a_pass_or_a_throughput(request_: Request, workers: int) -> None:
+def test_a_turn_is_a_warm_up_a_pass_or_a_throughput(
+    request_: Request, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    every_pass_takes(worker.TURN_NS, monkeypatch)
     turns: list[int] = []
     measure(dataclasses.replace(request_, workers=workers), lambda: turns.append(1))
     each = 4 + (workers > 1)
@@ -347,5 +386,5 @@ def test_usage_of_two_spans_adds_up() -> None:
 def test_before_each_turn_lies_a_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(run, "time", SimpleNamespace(sleep=pauses.append))
-    run_stubs(tmp_path, "half_person", "no_person", settings=TURNS)
+    run_stubs(tmp_path, "logging", "logging_too", settings=TURNS)
     assert pauses == [run.TURN_PAUSE] * 2 * PASSES

@@ -276,6 +276,7 @@ class Measurement:
             round=self.rounds,
             order=place,
             iterations=settings.iterations,
+            timed_seconds=settings.timed_seconds,
             warmup=settings.warmup,
             warmup_seconds=settings.warmup_seconds,
             threads=contender.variant.threads or settings.threads,

@@ -71,7 +71,10 @@ class Settings:
     budget_seconds : float or None
         Rounds are added as long as the next seems to end within these.
     iterations : int
-        Timed passes over each photo in each process.
+        Timed passes over each photo in each process; at least, where `timed_seconds` is given.
+    timed_seconds : float or None
+        Passes go on until together they took so long: the few milliseconds of a fast network need
+        more passes than the many of a slow one. None: so many as `iterations`.
     warmup : int
         The most passes before them; fewer where the process is steady before, see
         `toolkit.bench.steady`.
@@ -109,6 +112,7 @@ class Settings:
     style: str = "tutorial"
     gc_disabled: bool = True
     turns: bool = False
+    timed_seconds: float | None = None
 
 
 @dataclass(frozen=True)

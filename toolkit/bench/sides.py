@@ -144,6 +144,7 @@ def _bench_run(path: Path, report: BenchReport) -> Run:
         "kernel release": host.kernel,
         "warm-ups": str(settings.warmup),
         "iterations": str(settings.iterations),
+        "timed seconds": str(settings.timed_seconds),
         "turns": "taken" if settings.turns else "none",
     }
     samples: dict[Subject, tuple[float, ...]] = {}

@@ -45,6 +45,10 @@ PROTOCOL = 3
 
 GO = "go\n"
 DONE = "done\n"
+TURN_NS = 50_000_000
+"""Passes of a fast network share a turn until they took this long: in shorter ones more time would
+be spent between turns than in them."""
+
 ORPHANED = 3
 """Exit code of a worker whose parent is gone."""
 
@@ -71,7 +75,7 @@ class Request:
         Paths of ``.npy`` files, (H, W, 3) uint8 BGR: decoding is not measured.
     round, order : int
         Copied to the reply.
-    iterations, warmup, warmup_seconds, threads, workers, kernel
+    iterations, timed_seconds, warmup, warmup_seconds, threads, workers, kernel
         As in `toolkit.bench.schema.Settings`.
     provider : str or None
         The execution provider or device to run on; None: the backend's own choice.
@@ -99,6 +103,7 @@ class Request:
     kernel: int
     subject: str
     turns: int | None = None
+    timed_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -156,8 +161,8 @@ def measure(request: Request, next_turn: Callable[[], None] = _go_on) -> Reply:
     request : Request
     next_turn : callable
         Called between turns, the first of which has begun: one to open the backend and warm up on
-        the first photo, one for each timed pass, one to warm up on each further photo, one for
-        each throughput.
+        the first photo, one for each timed pass or the few that fit into `TURN_NS`, one to warm up
+        on each further photo, one for each throughput.
 
     Raises
     ------
@@ -239,19 +244,25 @@ def _time_photo(
         lambda: timed()[0], most=request.warmup, seconds=request.warmup_seconds
     )
     iterations: dict[str, list[int]] = {}
+
+    def one_pass() -> int:
+        watch = Stopwatch()
+        whole_ns, _portrait = timed(watch)
+        for stage, seconds in watch.seconds.items():
+            iterations.setdefault(stage, []).append(round(seconds * 1e9))
+        iterations.setdefault(WHOLE, []).append(whole_ns)
+        return whole_ns
+
     # What is used while others have their turn is not this process's.
-    in_a_turn = 1 if request.turns is not None else request.iterations
     spans = []
     with _no_garbage_collection():
-        for _ in range(request.iterations // in_a_turn):
+        left = Left(request.iterations, (request.timed_seconds or 0.0) * 1e9)
+        while left:
             next_turn()
             before = Usage.now()
-            for _ in range(in_a_turn):
-                watch = Stopwatch()
-                whole_ns, _portrait = timed(watch)
-                for stage, seconds in watch.seconds.items():
-                    iterations.setdefault(stage, []).append(round(seconds * 1e9))
-                iterations.setdefault(WHOLE, []).append(whole_ns)
+            end_of_turn = left.spent_ns + TURN_NS if request.turns is not None else math.inf
+            while left and left.spent_ns < end_of_turn:
+                left.take(one_pass())
             spans.append(Usage.now().since(before))
     throughput = None
     if request.workers > 1:
@@ -268,6 +279,31 @@ def _time_photo(
         **dataclasses.asdict(functools.reduce(Usage.plus, spans)),
         throughput=throughput,
     )
+
+
+class Left:
+    """Timed passes still to be made: so many at least, and until together they took so long.
+
+    Parameters
+    ----------
+    passes : int
+        At least.
+    nanoseconds : float
+        Together, at least.
+    """
+
+    def __init__(self, passes: int, nanoseconds: float) -> None:
+        self.spent_ns = 0
+        self._passes = passes
+        self._nanoseconds = nanoseconds
+
+    def __bool__(self) -> bool:
+        return self._passes > 0 or self.spent_ns < self._nanoseconds
+
+    def take(self, spent_ns: int) -> None:
+        """Count a pass."""
+        self._passes -= 1
+        self.spent_ns += spent_ns
 
 
 def _throughput(run: Callable[[], object], request: Request) -> Throughput:

@@ -108,7 +108,13 @@ def gate_command(
         ),
     ] = None,
     iterations: Annotated[
-        int, typer.Option("--iterations", min=1, help="Timed passes over each photo per process.")
+        int,
+        typer.Option(
+            "--iterations",
+            min=1,
+            help="Timed passes over each photo per process, at least; of a fast network so many "
+            "more that they take a second.",
+        ),
     ] = 10,
     threads: Threads = None,
     time_limit: Annotated[

@@ -28,7 +28,7 @@ from toolkit.host import host_facts
 from toolkit.resolve import Model
 from toolkit.store import Store
 
-GATE = Settings(iterations=10, warmup=10, turns=True)
+GATE = Settings(iterations=10, timed_seconds=1.0, warmup=10, turns=True)
 """How a gate measures, but for the threads."""
 
 MOST_FAILURES = 3

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from toolkit.bench.schema import Settings
 from toolkit.bench.verdicts import Verdict
 from toolkit.gate.decision import BASE, CONTROL_FAILED, HEAD, Comparison
 from toolkit.gate.plan import Plan
@@ -137,10 +138,22 @@ def run_words(report: GateReport) -> list[str]:
     return [
         f"base {variants[BASE]}, head {variants[HEAD]}",
         f"{report.rounds} rounds{why[report.ended]}{fresh}; each: base, head and base again in "
-        f"fresh processes, {settings.iterations} passes in turns, {settings.threads} threads; "
+        f"fresh processes, {passes_words(settings)} in turns, {settings.threads} threads; "
         f"{duration(report.seconds)}",
         f"too slow: {limit_words(report.plan)}",
     ]
+
+
+def passes_words(settings: Settings) -> str:
+    """Say how many passes a process makes.
+
+    >>> passes_words(Settings(iterations=10))
+    '10 passes'
+    >>> passes_words(Settings(iterations=10, timed_seconds=1))
+    '10 passes or more (1 s)'
+    """
+    more = f" or more ({settings.timed_seconds:g} s)" if settings.timed_seconds else ""
+    return f"{settings.iterations} passes{more}"
 
 
 def duration(seconds: float) -> str:
