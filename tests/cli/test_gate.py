@@ -229,7 +229,8 @@ def test_the_options_reach_the_gate(toolkit: Command, asked: dict[str, Any], pho
     assert asked["model"].name == "standin"
     assert (asked["budget_seconds"], asked["time_limit"]) == (60, 30)
     settings: Settings = asked["settings"]
-    assert (settings.iterations, settings.threads, settings.turns) == (3, 1, True)
+    assert (settings.iterations, settings.timed_seconds) == (3, None)
+    assert (settings.threads, settings.turns) == (1, True)
     assert asked["plan"] == Plan(
         stages=("load", "blur"),
         threshold=0.05,
@@ -238,6 +239,22 @@ def test_the_options_reach_the_gate(toolkit: Command, asked: dict[str, Any], pho
         floors_ms={"blur": 1.0},
     )
     assert asked["command"][0] == "toolkit"
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(
+    ("base", "head", "said"),
+    [
+        ("onnx", "onnx:b.onnx", True),
+        ("onnx:a.onnx", "onnx", True),
+        ("onnx:a.onnx", "onnx:b.onnx", False),
+    ],
+)
+def test_the_default_model_is_named_only_where_a_side_uses_it(
+    toolkit: Command, photo: Path, base: str, head: str, said: bool
+) -> None:
+    outcome = toolkit("gate", photo, "--base", base, "--head", head)
+    assert ("model standin" in outcome.stderr) == said
 
 
 def test_without_options_it_is_the_default_plan_and_settings(

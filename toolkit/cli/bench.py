@@ -169,7 +169,8 @@ def bench_command(
     against = parse_variant(baseline) if baseline else None
     photos = [photo_from(path) for path in image] if image else [default_photo()]
     found = resolve_model(model, trusted=trust_graph)
-    console.say(f"model {found.name}: {found.about}")
+    if ALL in specs or any(one.model is None for one in asked):
+        console.say(f"model {found.name}: {found.about}")
     settings = Settings(
         rounds=rounds,
         until=_share(until) if until else None,

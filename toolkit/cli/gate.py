@@ -26,7 +26,7 @@ from toolkit.cli.gate_plan import plan_from
 from toolkit.errors import ToolkitError, UsageError
 
 if TYPE_CHECKING:
-    from toolkit.bench.schema import BenchReport
+    from toolkit.bench.schema import BenchReport, Settings
     from toolkit.gate.result import GateReport
 
 
@@ -108,14 +108,15 @@ def gate_command(
         ),
     ] = None,
     iterations: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--iterations",
             min=1,
-            help="Timed passes over each photo per process, at least; of a fast network so many "
-            "more that they take a second.",
+            help="Timed passes over each photo per process. Default: 10, and of a fast network so "
+            "many that they take a second.",
+            show_default=False,
         ),
-    ] = 10,
+    ] = None,
     threads: Threads = None,
     time_limit: Annotated[
         float,
@@ -185,7 +186,8 @@ def gate_command(
     try:
         photos = [photo_from(path) for path in image] if image else [default_photo()]
         found = resolve_model(model, trusted=trust_graph)
-        console.say(f"model {found.name}: {found.about}")
+        if None in (base_variant.model, head_variant.model):
+            console.say(f"model {found.name}: {found.about}")
         with console.progress("measuring") as progress:
             report = run_gate(
                 found,
@@ -193,9 +195,7 @@ def gate_command(
                 base_variant,
                 head_variant,
                 plan=plan,
-                settings=dataclasses.replace(
-                    GATE, iterations=iterations, threads=threads or available_cores()
-                ),
+                settings=_settings(GATE, iterations, threads or available_cores()),
                 budget_seconds=budget,
                 command=("toolkit", *sys.argv[1:]),
                 time_limit=time_limit,
@@ -207,6 +207,13 @@ def gate_command(
     _print(report, console)
     files.write(report)
     _end(report)
+
+
+def _settings(default: Settings, iterations: int | None, threads: int) -> Settings:
+    settings = dataclasses.replace(default, threads=threads)
+    if iterations is None:
+        return settings
+    return dataclasses.replace(settings, iterations=iterations, timed_seconds=None)
 
 
 def _print(report: GateReport, console: Console) -> None:
