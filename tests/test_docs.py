@@ -20,10 +20,13 @@ import pytest
 import typer
 
 from tests.bench.reports import make_report
+from tests.evaluate.datasets import square, write_folder
+from tests.evaluate.evaluations import make_evaluation
 from toolkit.bench.files import write_report
 from toolkit.bench.schema import BenchReport
 from toolkit.catalog import GRAPH_FILE, load_catalog
 from toolkit.cli import app
+from toolkit.evaluate.files import write_evaluation
 from toolkit.media import demo_photo, read_photo, write_photo
 from toolkit.portrait import PERSON, make_portrait
 from toolkit.resolve import open_backend, resolve_model
@@ -170,6 +173,8 @@ def desk(tmp_path: Path) -> Path:
     (folder / "bin/toolkit").chmod(0o755)
     for name in ("photo.jpg", "other.jpg"):
         write_photo(folder / name, demo_photo()[:240, :320])
+    write_folder(folder / "photos", {"a": (demo_photo()[:240, :320], square(240, 320))})
+    write_evaluation(folder / "quality.json", make_evaluation({"onnx": [0.9]}))
     for name in (
         "base",
         "head",

@@ -9,15 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.bench.reports import make_report
 from tests.conftest import ROOT, Command, Outcome
+from tests.evaluate.datasets import small_folder, write_voc
+from tests.evaluate.evaluations import make_evaluation
 from tests.report.gates import FAILURE, INCONCLUSIVE, SAME, SLOWER, make_gate, without_interval
 from tests.test_docs import COMMANDS, archive_of, rows_of
 from toolkit.bench.files import write_report
 from toolkit.catalog import load_catalog
 from toolkit.cli import info
+from toolkit.evaluate.files import write_evaluation
 from toolkit.media import demo_photo, write_photo
 from toolkit.store import Store
 
@@ -167,11 +171,32 @@ def test_parity(toolkit: Command, photo: Path) -> None:
     check("`toolkit parity --json`", document(compared, "parity", code=3))
 
 
+def test_evaluate(toolkit: Command, tmp_path: Path) -> None:
+    """Its document is named after what it holds, as that of `bench` is."""
+    labels = np.zeros((60, 80), np.uint8)
+    labels[:30] = 15
+    voc = write_voc(tmp_path / "voc", {"a": (np.zeros((60, 80, 3), np.uint8), labels)})
+    folder = small_folder(tmp_path / "set")
+    missing = ("--variant", "onnx:missing.onnx")
+    documents = [
+        document(
+            toolkit("evaluate", path, "-m", "standin", *options, "--json", "-q"), "evaluation", code
+        )
+        for path, options, code in (
+            (voc, ("--limit", "1"), 0),
+            (folder, ("--variant", "onnx", *missing), 3),
+        )
+    ]
+    check("`toolkit evaluate --json`", *documents)
+
+
 def test_report(toolkit: Command, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the page needs the report extra")
     result, page = tmp_path / "result.json", tmp_path / "page.html"
-    write_report(result, make_report({"onnx": [[10**6]]}))
-    made = document(toolkit("report", result, "-o", page, "--json", "-q"), "report")
+    quality = tmp_path / "quality.json"
+    write_report(result, make_report({"onnx": [[10**6]] * 8, "tf": [[2 * 10**6]] * 8}))
+    write_evaluation(quality, make_evaluation({name: [0.9] for name in ("onnx", "tf", "opencv")}))
+    made = document(toolkit("report", result, quality, "-o", page, "--json", "-q"), "report")
     check("`toolkit report --json`", made)
 
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from toolkit.convert import convert_model, read_manifest
     from toolkit.demo import run_demo
     from toolkit.errors import ToolkitError
+    from toolkit.evaluate.dataset import open_dataset
+    from toolkit.evaluate.files import read_evaluation
+    from toolkit.evaluate.run import run_evaluation
     from toolkit.fetch import fetch_model
     from toolkit.gate.run import run_gate
     from toolkit.graphs import inspect_graph, read_graph
@@ -57,6 +60,9 @@ _ROOMS = {
     "toolkit.convert": ("convert_model", "read_manifest"),
     "toolkit.demo": ("run_demo",),
     "toolkit.errors": ("ToolkitError",),
+    "toolkit.evaluate.dataset": ("open_dataset",),
+    "toolkit.evaluate.files": ("read_evaluation",),
+    "toolkit.evaluate.run": ("run_evaluation",),
     "toolkit.fetch": ("fetch_model",),
     "toolkit.gate.run": ("run_gate",),
     "toolkit.graphs": ("inspect_graph", "read_graph"),
@@ -88,8 +94,10 @@ __all__ = [
     "load_backend",
     "make_portrait",
     "open_backend",
+    "open_dataset",
     "parse_variant",
     "preprocess",
+    "read_evaluation",
     "read_graph",
     "read_manifest",
     "read_photo",
@@ -97,6 +105,7 @@ __all__ = [
     "resolve_model",
     "run_bench",
     "run_demo",
+    "run_evaluation",
     "run_gate",
     "summarise",
     "verify_model",

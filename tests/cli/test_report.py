@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Command
+from tests.evaluate.evaluations import make_evaluation
 from tests.report.pages import ROUNDS, report_of
 from toolkit.bench.files import write_report
+from toolkit.evaluate.files import write_evaluation
 from toolkit.media import demo_photo, write_photo
 
 pytest.importorskip("matplotlib", reason="the page needs the report extra")
@@ -77,6 +79,34 @@ def test_a_result_of_the_older_schema_is_read(toolkit: Command, tmp_path: Path) 
     old = ROOT / "tests/bench/fixtures/version1.json"
     outcome = toolkit("report", old, "-o", tmp_path / "page.html")
     assert outcome.code == 0, outcome.stderr
+
+
+def test_an_evaluation_puts_quality_against_time(
+    toolkit: Command, result: Path, tmp_path: Path
+) -> None:
+    quality, page = tmp_path / "quality.json", tmp_path / "page.html"
+    write_evaluation(quality, make_evaluation({"onnx": [0.9], "tf": [0.9], "opencv": [0.9]}))
+    outcome = toolkit("report", quality, result, "-o", page)
+    assert outcome.code == 0, outcome.stderr
+    assert "street, p0.jpg: frontier: onnx\n" in outcome.stdout
+    assert "quality.json and result.json: opencv was not measured" in outcome.stderr
+    assert "dominated by onnx" in page.read_text()
+
+
+def test_an_evaluation_alone_is_refused(toolkit: Command, tmp_path: Path) -> None:
+    quality = tmp_path / "quality.json"
+    write_evaluation(quality, make_evaluation({"onnx": [0.9]}))
+    outcome = toolkit("report", quality, "-o", tmp_path / "page.html")
+    assert outcome.code == 2
+    assert "no bench report stands beside it" in outcome.stderr
+
+
+def test_a_damaged_evaluation_is_named(toolkit: Command, result: Path, tmp_path: Path) -> None:
+    quality = tmp_path / "quality.json"
+    quality.write_text('{"schema": "toolkit-evaluation", "version": 1}')
+    outcome = toolkit("report", result, quality, "-o", tmp_path / "page.html")
+    assert outcome.code == 3
+    assert "quality.json: is damaged: created is missing" in outcome.stderr
 
 
 def test_several_results_stand_in_one_page(toolkit: Command, result: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.evaluate.evaluations import make_evaluation
 from tests.report.browser import Browser, chromium
 from tests.report.pages import ROUNDS, page_of, report_of
 from toolkit.bench.schema import BenchReport, Failure, PhotoFacts, Skipped
@@ -298,7 +299,9 @@ def test_in_a_browser_every_figure_has_size_nothing_overflows_and_nothing_compla
     )
     page = tmp_path / "report.html"
     shown = strips(200_000, demo_photo()[:240, :320])
-    page.write_text(render_page([measurement_of(report, "result.json")], shown))
+    judged = make_evaluation({"tf": [0.9], "onnx": [0.8], long: [0.95]})
+    shown_too = measurement_of(report, "result.json", [(judged, "quality.json")])
+    page.write_text(render_page([shown_too], shown))
     browser.open(page, width, dark=dark)
     assert browser.said == []
     assert [url for url in browser.requests if not url.startswith("data:")] == [
@@ -307,7 +310,7 @@ def test_in_a_browser_every_figure_has_size_nothing_overflows_and_nothing_compla
     assert browser.evaluate("document.documentElement.scrollWidth") <= width
     assert browser.evaluate(OVERFLOWING) == []
     sizes = browser.evaluate(SIZES)
-    assert len(sizes) == 2 * 2 + 4  # strips and stages of each photo, four pictures
+    assert len(sizes) == 2 * 3 + 4  # strips, stages and frontier of each photo, four pictures
     assert all(wide > 100 and tall > 60 for wide, tall in sizes)
     assert browser.evaluate(TEXTS_OUTSIDE) == []
     background = browser.evaluate("getComputedStyle(document.body).backgroundColor")

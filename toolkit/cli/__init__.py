@@ -14,6 +14,7 @@ from toolkit.cli.bench import bench_command
 from toolkit.cli.compare import compare_command
 from toolkit.cli.convert import convert_command
 from toolkit.cli.demo import demo_command
+from toolkit.cli.evaluate import evaluate_command
 from toolkit.cli.fetch import fetch_command
 from toolkit.cli.gate import gate_command
 from toolkit.cli.info import info_command
@@ -62,6 +63,7 @@ app.command("verify")(verify_command)
 app.command("convert")(convert_command)
 app.command("parity")(parity_command)
 app.command("portrait")(portrait_command)
+app.command("evaluate")(evaluate_command)
 app.command("bench")(bench_command)
 app.command("compare")(compare_command)
 app.command("gate")(gate_command)

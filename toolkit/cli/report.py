@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,7 @@ from toolkit.cli.console import (
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from toolkit.report.view import PhotoStrip
+    from toolkit.report.view import Frontier, Measurement, PhotoStrip
 
 ROOM_FOR_PICTURES = 1_000_000
 """Bytes of JPEG in a page; base64 makes a third more of them."""
@@ -30,7 +30,11 @@ ROOM_FOR_PICTURES = 1_000_000
 def report_command(
     results: Annotated[
         list[Path],
-        typer.Argument(metavar="RESULT.json", help="Files that `toolkit bench --output` wrote."),
+        typer.Argument(
+            metavar="RESULT.json",
+            help="Files that `toolkit bench --output` wrote, and beside them those of `toolkit "
+            "evaluate --output`.",
+        ),
     ],
     output: Annotated[
         Path,
@@ -60,23 +64,33 @@ def report_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Make one HTML page of bench reports: the verdict, the times, the machine.
+    """Make one HTML page of bench reports: the verdict, the times, the quality, the machine.
 
     The page needs nothing else: no network, no script, no font; it may be mailed or kept as a
     build's artefact. Several files stand below each other, each with a verdict of its own: files
-    are not compared.
+    are not compared. An evaluation among them puts each variant's quality against its time, joined
+    by the variant's text and the hash of what it ran.
 
     Example: `toolkit report before.json --output report.html --photo photo.jpg`
     """
     from toolkit.atomic import write_atomically
     from toolkit.bench.files import read_report
+    from toolkit.evaluate.files import is_evaluation, read_evaluation
     from toolkit.report.gather import measurement_of
     from toolkit.report.html import headline, render_page, require_packages
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     require_packages()
     _refuse_overwriting(output, [*results, *(photo or [])])
-    measurements = [measurement_of(read_report(path), path.name) for path in results]
+    judged = [path for path in results if is_evaluation(path)]
+    measured = [path for path in results if path not in judged]
+    if not measured:
+        raise UsageError(
+            f"{judged[0]} is an evaluation, and no bench report stands beside it",
+            "add a file of toolkit bench --output",
+        )
+    evaluations = [(read_evaluation(path), path.name) for path in judged]
+    measurements = [measurement_of(read_report(path), path.name, evaluations) for path in measured]
     strips = _portraits(photo, model, subject, trust_graph, console) if photo else []
     content = render_page(measurements, strips).encode()
     write_atomically(output, content)
@@ -93,8 +107,48 @@ def report_command(
     ]
     for verdict in verdicts:
         console.result(f"{verdict['photo']}: {verdict['headline']}")
+    frontiers = [
+        _frontier(view, measurement)
+        for measurement in measurements
+        for view in measurement.frontiers
+    ]
+    for view in frontiers:
+        best = [point["variant"] for point in view["points"] if point["dominated_by"] is None]
+        if best:
+            console.result(f"{view['dataset']}, {view['photo']}: frontier: {', '.join(best)}")
+        for left_out in view["unjoined"]:
+            console.warn(
+                f"{view['quality']} and {view['result']}: {left_out['variant']} "
+                f"{left_out['reason']}"
+            )
     console.say(f"wrote {output}, {len(content) / 1e6:.2f} MB")
-    console.document("report", {"path": output, "size": len(content), "verdicts": verdicts})
+    console.document(
+        "report",
+        {"path": output, "size": len(content), "verdicts": verdicts, "frontiers": frontiers},
+    )
+
+
+def _frontier(view: Frontier, measurement: Measurement) -> dict[str, Any]:
+    """Name what a frontier shows, for the document."""
+    names = [variant.name for variant in measurement.variants]
+    return {
+        "result": measurement.source,
+        "quality": view.source,
+        "photo": view.photo,
+        "dataset": view.dataset,
+        "points": [
+            {
+                "variant": names[point.variant],
+                "median_ns": point.time.middle,
+                "low_ns": point.time.low,
+                "high_ns": point.time.high,
+                "mean_iou": point.mean_iou,
+                "dominated_by": None if point.dominated_by is None else names[point.dominated_by],
+            }
+            for point in view.points
+        ],
+        "unjoined": [{"variant": name, "reason": reason} for name, reason in view.unjoined],
+    }
 
 
 def _refuse_overwriting(output: Path, inputs: Sequence[Path]) -> None:

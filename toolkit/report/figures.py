@@ -122,6 +122,100 @@ def _strips(axes: Axes, rows: Sequence[Row], unit: str) -> None:
         axes.plot([row.middle], [place + 0.80], "|", color=_INK, markersize=10, markeredgewidth=2)
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A point of a frontier.
+
+    Attributes
+    ----------
+    colour : int
+        Place of its colour.
+    x, y : float
+    low, high : float or None
+        The interval of x.
+    dominated : bool
+        Drawn hollow.
+    """
+
+    colour: int
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+    dominated: bool = False
+
+
+def frontier_plot(name: str, marks: Sequence[Mark], across: str, up: str) -> str:
+    """Draw points of two measures, the better ones to the upper left, and the frontier's steps.
+
+    Parameters
+    ----------
+    name : str
+        What tells this figure's ids from others' on the page.
+    marks : sequence of Mark
+        At least one.
+    across, up : str
+        What x and y are.
+
+    Returns
+    -------
+    str
+        An ``svg`` element.
+    """
+    height, foot, side = 3.1, 0.50, 0.55
+    with _blank(name, height) as page:
+        axes = page.axes(foot, height - foot - 0.35, left=side)
+        axes.yaxis.set_visible(True)
+        axes.spines[["right", "top"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(_LINE)
+        axes.tick_params(colors=_FAINT, labelsize=SMALL, length=3)
+        axes.grid(color=_LINE, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.set_xlabel(across, color=_FAINT, fontsize=SMALL, labelpad=2)
+        axes.text(
+            *(0, 1.04, up),
+            color=_FAINT,
+            fontsize=SMALL,
+            transform=axes.transAxes,
+            parse_math=False,
+        )
+        _set_limits(axes, marks)
+        best = sorted((mark for mark in marks if not mark.dominated), key=lambda mark: mark.x)
+        axes.plot(
+            [mark.x for mark in best],
+            [max(mark.y for mark in best[: place + 1]) for place in range(len(best))],
+            drawstyle="steps-post",
+            color=_FAINT,
+            linewidth=1,
+        )
+        for mark in marks:
+            colour = _colour(mark.colour)
+            if mark.low is not None and mark.high is not None:
+                axes.plot([mark.low, mark.high], [mark.y] * 2, color=colour, linewidth=2)
+            axes.plot(
+                *([mark.x], [mark.y], "o"),
+                color=colour,
+                markersize=9,
+                markeredgewidth=2,
+                markerfacecolor="none" if mark.dominated else colour,
+            )
+    return page.svg()
+
+
+def _set_limits(axes: Axes, marks: Sequence[Mark]) -> None:
+    """Leave room around every mark and its interval."""
+    across = [end for mark in marks for end in (mark.x, mark.low, mark.high) if end is not None]
+    for ends, limit, least in (
+        (across, axes.set_xlim, max(across) * 0.1),
+        ([mark.y for mark in marks], axes.set_ylim, 0.01),
+    ):
+        low, high = min(ends), max(ends)
+        pad = max((high - low) * 0.12, least / 2)
+        limit(low - pad, high + pad)
+    for axis in ("x", "y"):
+        axes.locator_params(axis=axis, nbins=5)
+
+
 def bars(name: str, groups: Sequence[tuple[str, Sequence[Row]]]) -> str:
     """Draw groups of bars, each group on a scale of its own that starts at 0.
 
@@ -191,10 +285,10 @@ class _Page:
     height: float
     drawn: str = ""
 
-    def axes(self, bottom: float, height: float) -> Axes:
-        """Add axes over the whole width."""
+    def axes(self, bottom: float, height: float, *, left: float = EDGE) -> Axes:
+        """Add axes over the whole width, or from a margin on."""
         axes = self.figure.add_axes(
-            (EDGE / WIDTH, bottom / self.height, 1 - 2 * EDGE / WIDTH, height / self.height)
+            (left / WIDTH, bottom / self.height, 1 - (left + EDGE) / WIDTH, height / self.height)
         )
         axes.patch.set_visible(False)
         axes.yaxis.set_visible(False)

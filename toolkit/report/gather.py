@@ -9,10 +9,14 @@ from statistics import median
 from toolkit.bench.intervals import LEVEL, paired_interval
 from toolkit.bench.schema import STAGES, WHOLE, BenchReport, Round, VariantTimes
 from toolkit.bench.statistics import process_median, summarise
+from toolkit.evaluate.schema import Evaluation, VariantQuality
+from toolkit.evaluate.schema import summarise as summarise_quality
 from toolkit.report.view import (
     Estimate,
+    Frontier,
     Measurement,
     PhotoView,
+    Point,
     RawRow,
     Rival,
     StageView,
@@ -24,7 +28,9 @@ SHOWN = ("first", *STAGES)
 """Stages of a photo, in the order of the work; ``load`` comes before any photo."""
 
 
-def measurement_of(report: BenchReport, source: str) -> Measurement:
+def measurement_of(
+    report: BenchReport, source: str, evaluations: Sequence[tuple[Evaluation, str]] = ()
+) -> Measurement:
     """Gather what a page shows.
 
     Parameters
@@ -32,6 +38,8 @@ def measurement_of(report: BenchReport, source: str) -> Measurement:
     report : BenchReport
     source : str
         The name of the file it was read from.
+    evaluations : sequence of (Evaluation, str)
+        What was judged of the same variants, each with the name of its file.
     """
     return Measurement(
         source=source,
@@ -58,6 +66,11 @@ def measurement_of(report: BenchReport, source: str) -> Measurement:
             for caution in summarise(report).cautions
         ),
         raw=tuple(_raw(report)),
+        frontiers=tuple(
+            frontier_of(report, photo, evaluation, of)
+            for evaluation, of in evaluations
+            for photo in range(len(report.photos))
+        ),
     )
 
 
@@ -82,17 +95,111 @@ def verdict_of(report: BenchReport, photo: int) -> Verdict:
     rivals = []
     rounds = [len(times[fastest])]
     for other in others:
-        shared = times[fastest].keys() & times[other].keys()
-        rounds.append(len(shared))
-        ratios = [times[other][number] / times[fastest][number] for number in sorted(shared)]
-        ratio = _estimate(ratios or [middles[other] / middles[fastest]], tests=len(others))
-        rivals.append(Rival(other, ratio, ratio.low is not None and ratio.low > 1))
+        rounds.append(len(times[fastest].keys() & times[other].keys()))
+        ratio = _ratio(times[other], times[fastest], tests=len(others))
+        rivals.append(Rival(other, ratio, _above_one(ratio)))
     return Verdict(
         fastest=fastest,
         time=_estimate(list(times[fastest].values())),
         rounds=min(rounds),
         rivals=tuple(rivals),
     )
+
+
+def _ratio(slower: dict[int, float], faster: dict[int, float], *, tests: int) -> Estimate:
+    """Return the ratio of two variants' times within a round."""
+    shared = sorted(slower.keys() & faster.keys())
+    ratios = [slower[number] / faster[number] for number in shared]
+    return _estimate(ratios or [median(slower.values()) / median(faster.values())], tests=tests)
+
+
+def _above_one(ratio: Estimate) -> bool:
+    """Whether the interval says that it is; without one nothing is known."""
+    return ratio.low is not None and ratio.low > 1
+
+
+def frontier_of(report: BenchReport, photo: int, evaluation: Evaluation, source: str) -> Frontier:
+    """Join latency and quality of the same variants.
+
+    Two belong together where their names are the same and they ran the same file, by its hash. A
+    variant is dominated where another's mean IoU is at least as high and the interval of the ratio
+    of their times, round by round, says that the other is faster; the level of the intervals is
+    raised with the number of pairs.
+
+    Parameters
+    ----------
+    report : BenchReport
+    photo : int
+        Place in the report's photos.
+    evaluation : Evaluation
+    source : str
+        The name of the file it was read from.
+    """
+    judged = {variant.name: variant for variant in evaluation.variants}
+    unjoined = [
+        (variant.name, reason)
+        for variant in report.variants
+        if (reason := _why_not(variant, judged.get(variant.name)))
+    ]
+    without = {name for name, _ in unjoined}
+    joined = [place for place, one in enumerate(report.variants) if one.name not in without]
+    times = {place: _by_round(report.variants[place], photo) for place in joined}
+    quality = {place: summarise_quality(judged[report.variants[place].name]) for place in joined}
+    iou = {place: one.mean_iou or 0.0 for place, one in quality.items()}
+    order = sorted(joined, key=lambda place: median(times[place].values()))
+    pairs = len(joined) * (len(joined) - 1) // 2
+
+    def dominator(place: int) -> int | None:
+        better = (other for other in order if other != place and iou[other] >= iou[place])
+        return next(
+            (one for one in better if _above_one(_ratio(times[place], times[one], tests=pairs))),
+            None,
+        )
+
+    measured = {variant.name for variant in report.variants}
+    unjoined += [(name, "was not measured") for name in judged if name not in measured]
+    return Frontier(
+        source=source,
+        created=evaluation.created,
+        dataset=evaluation.dataset.name,
+        sha256=evaluation.dataset.sha256,
+        subject=evaluation.settings.subject,
+        judged=len(evaluation.photos),
+        shown=sum(one.subject_pixels > 0 for one in evaluation.photos),
+        complete=evaluation.complete,
+        photo=report.photos[photo].name,
+        rounds=min((len(own) for own in times.values()), default=0),
+        points=tuple(
+            Point(
+                variant=place,
+                time=_estimate(list(times[place].values())),
+                mean_iou=iou[place],
+                others={
+                    "median": quality[place].median_iou,
+                    "5th percentile": quality[place].p5_iou,
+                    "pooled": quality[place].pooled_iou,
+                    "boundary F": quality[place].boundary_f,
+                    "mIOU": quality[place].mean_class_iou,
+                },
+                false_positive_share=quality[place].false_positive_share,
+                dominated_by=dominator(place),
+            )
+            for place in order
+        ),
+        unjoined=tuple(unjoined),
+    )
+
+
+def _why_not(measured: VariantTimes, judged: VariantQuality | None) -> str:
+    """Say why a variant has no quality; empty where it has."""
+    if judged is None:
+        return "was not judged"
+    hashes = [one.model.onnx_sha256 or one.model.graph_sha256 for one in (measured, judged)]
+    if None in hashes or hashes[0] != hashes[1]:
+        return "another file was judged than was measured, by their hashes"
+    if not any(photo.iou is not None for photo in judged.photos):
+        return "no photo of the dataset shows the subject"
+    return ""
 
 
 def _by_round(variant: VariantTimes, photo: int) -> dict[int, float]:

@@ -8,8 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from toolkit.errors import MissingDependencyError
-from toolkit.report.figures import COLOURS, Row, bars, strip_plot
-from toolkit.report.view import Estimate, Measurement, PhotoStrip, PhotoView, Verdict
+from toolkit.report.figures import COLOURS, Mark, Row, bars, frontier_plot, strip_plot
+from toolkit.report.view import (
+    Estimate,
+    Frontier,
+    Measurement,
+    PhotoStrip,
+    PhotoView,
+    Verdict,
+)
 
 MOST_RAW_ROWS = 1500
 """Processes that the raw table lists; the result file has them all."""
@@ -59,6 +66,8 @@ def render_page(
         "strips": strips,
         "stage_bars": stage_bars,
         "memory_bars": memory_bars,
+        "frontier": frontier,
+        "span": span_words,
     }
     environment.filters.update(words)
     names = list(dict.fromkeys(v.model for m in measurements for v in m.variants))
@@ -237,6 +246,29 @@ def memory_bars(measurement: Measurement, key: str) -> Any:
         if variant.memory
     ]
     return _markup(bars(f"memory-{key}", [("", rows)])) if rows else ""
+
+
+def frontier(view: Frontier, key: str) -> Any:
+    """Draw latency against quality."""
+    marks = [
+        Mark(
+            colour=point.variant,
+            x=point.time.middle / 1e6,
+            y=point.mean_iou,
+            low=None if point.time.low is None else point.time.low / 1e6,
+            high=None if point.time.high is None else point.time.high / 1e6,
+            dominated=point.dominated_by is not None,
+        )
+        for point in view.points
+    ]
+    return _markup(
+        frontier_plot(
+            f"frontier-{key}",
+            marks,
+            "ms from decoded photo to portrait",
+            f"mean IoU of {view.subject}",
+        )
+    )
 
 
 def _bar(place: int, time: Estimate) -> Row:

@@ -150,13 +150,13 @@ def difference_picture(
     both = inside_a & inside_b
     height, width = photo.shape[:2]
     box = (2 * TILE_WIDTH, _tile_height(2 * TILE_WIDTH, height, width))
-    dimmed = _dim(photo, both)
+    dimmed = dim(photo, both)
     whole = dimmed if height <= box[1] and width <= box[0] else fit(dimmed, *box, exact=False)
     tiles = [Tile("Where the masks differ", f"{width} x {height}", whole, exact=True)]
-    _paint(whole, layers)
+    paint(whole, layers)
     if (inside_a != inside_b).any():
         rows, columns = _worst_spot(inside_a != inside_b)
-        _paint(dimmed, layers)
+        paint(dimmed, layers)
         size = f"{columns.stop - columns.start} x {rows.stop - rows.start} pixels, in the frame"
         _frame(whole, rows, columns, scale=whole.shape[0] / height)
         tiles.append(Tile("Where they differ most", size, dimmed[rows, columns], exact=True))
@@ -172,17 +172,35 @@ def _tile_height(tile_width: int, height: int, width: int) -> int:
     return min(max(round(tile_width * height / width), tile_width // 3), round(tile_width * 1.25))
 
 
-def _dim(photo: NDArray[np.uint8], lit: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return the photo gray and dark, lighter where `lit`."""
+def dim(photo: NDArray[np.uint8], lit: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the photo gray and dark, lighter where lit.
+
+    Parameters
+    ----------
+    photo : (H, W, 3) uint8, BGR
+    lit : (H, W) bool
+
+    Returns
+    -------
+    (H, W, 3) uint8, BGR
+    """
     gray = cv2.cvtColor(photo, cv2.COLOR_BGR2GRAY)
     shaded = np.where(lit, gray // 2 + 100, gray // 3).astype(np.uint8)
     return np.asarray(cv2.cvtColor(shaded, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
-def _paint(
+def paint(
     picture: NDArray[np.uint8], layers: Sequence[tuple[str, Colour, NDArray[np.bool_]]]
 ) -> None:
-    """Colour each layer's pixels in the picture; where it is smaller, none of them is lost."""
+    """Colour each layer's pixels in the picture; where it is smaller, none of them is lost.
+
+    Parameters
+    ----------
+    picture : (h, w, 3) uint8, BGR
+        Painted on.
+    layers : sequence of (str, Colour, (H, W) bool)
+        Their names are not drawn.
+    """
     for _, (red, green, blue), layer in layers:
         rows, columns = np.nonzero(layer)
         rows = rows * picture.shape[0] // layer.shape[0]

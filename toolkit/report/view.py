@@ -125,6 +125,72 @@ class PhotoView:
 
 
 @dataclass(frozen=True)
+class Point:
+    """A variant on the plane of latency and quality.
+
+    Attributes
+    ----------
+    variant : int
+        Place in the measurement's variants.
+    time : Estimate
+        Of the whole, ns.
+    mean_iou : float
+        Of the subject, over the photos that show it.
+    others : dict of str to (float or None)
+        The other figures by name, IoUs and scores of 0 to 1; None where there is nothing to take
+        one from.
+    false_positive_share : float or None
+    dominated_by : int or None
+        Place of the variant that is at least as good and faster beyond the noise; None where none
+        is known to be.
+    """
+
+    variant: int
+    time: Estimate
+    mean_iou: float
+    others: dict[str, float | None]
+    false_positive_share: float | None
+    dominated_by: int | None
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Latency on one photo against quality on a dataset.
+
+    Attributes
+    ----------
+    source, created, dataset, sha256 : str
+        The file the quality was read from, when it was judged, the dataset's name and hash.
+    subject : str
+    judged, shown : int
+        Photos of the dataset, and those of them that show the subject.
+    complete : bool
+        Whether every variant was judged that should have been.
+    photo : str
+        The photo that latency was measured on.
+    rounds : int
+        Fewest rounds of a point.
+    points : tuple of Point
+        In the order of their times.
+    unjoined : tuple of (str, str)
+        Variants that have no point, and why.
+    """
+
+    source: str
+    created: str
+    dataset: str
+    sha256: str
+    subject: str
+    judged: int
+    shown: int
+    complete: bool
+    photo: str
+    rounds: int
+    points: tuple[Point, ...]
+    unjoined: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class RawRow:
     """One process on one photo; times in ns, by stage."""
 
@@ -159,6 +225,8 @@ class Measurement:
     warnings : tuple of str
         What makes the figures worth less.
     raw : tuple of RawRow
+    frontiers : tuple of Frontier
+        One for each evaluation and photo.
     """
 
     source: str
@@ -172,6 +240,7 @@ class Measurement:
     problems: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     raw: tuple[RawRow, ...]
+    frontiers: tuple[Frontier, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Quality against ground truth: datasets, metrics, and the variants judged on them."""

@@ -1,0 +1,302 @@
+"""The work: each variant's mask of each photo, held against the ground truth."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.backends import Backend, find_backend
+from toolkit.bench.contenders import Contender, prepare
+from toolkit.bench.schema import Skipped
+from toolkit.bench.variants import Variant
+from toolkit.errors import (
+    BackendError,
+    ExportError,
+    GraphError,
+    MissingDependencyError,
+    UsageError,
+)
+from toolkit.evaluate.dataset import Dataset, LabelledPhoto, hash_of, voc_number
+from toolkit.evaluate.metrics import TOLERANCE, boundary_f, confusion, count_pixels
+from toolkit.evaluate.schema import (
+    ClassQuality,
+    DatasetFacts,
+    Evaluation,
+    PhotoQuality,
+    Settings,
+    TruthFacts,
+    VariantQuality,
+)
+from toolkit.graphs import read_graph
+from toolkit.host import available_cores, host_facts
+from toolkit.portrait import make_portrait, photo_mask, subject_mask
+from toolkit.resolve import Model
+from toolkit.store import Store
+
+Progress = Callable[[int, int | None], None]
+"""Called with what is done and of how much."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A photo that was just judged, for looking.
+
+    Attributes
+    ----------
+    variant : str
+        Its name.
+    photo : LabelledPhoto
+    subject, ignored, found : (H, W) bool
+        The ground truth, and the variant's mask.
+    quality : PhotoQuality
+    """
+
+    variant: str
+    photo: LabelledPhoto
+    subject: NDArray[np.bool_]
+    ignored: NDArray[np.bool_]
+    found: NDArray[np.bool_]
+    quality: PhotoQuality
+
+
+def run_evaluation(
+    dataset: Dataset,
+    model: Model,
+    variants: Sequence[Variant] = (Variant("onnx"),),
+    *,
+    subject: str = "person",
+    limit: int | None = None,
+    threads: int | None = None,
+    command: Sequence[str] = (),
+    store: Store | None = None,
+    checking: Progress | None = None,
+    progress: Progress | None = None,
+    seen: Callable[[Judged], None] | None = None,
+) -> Iterator[Evaluation]:
+    """Judge variants on a dataset, one after the other, in this process.
+
+    Every photo and mask is read and checked before the first is judged, so that a bad file is found
+    at once and not after an hour.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    model : Model
+        Of the variants that name none.
+    variants : sequence of Variant
+        Without ``python``: all run in this interpreter.
+    subject : str
+        Name or number of the label whose mask is judged.
+    limit : int, optional
+        Judge the first so many photos by name.
+    threads : int, optional
+        Of the variants that name none; by default the cores this process may use.
+    command : sequence of str
+        For the record.
+    store : Store, optional
+        By default the user's.
+    checking, progress : callable, optional
+        Called with (done, of how many) photos while they are checked, and over all variants while
+        they are judged.
+    seen : callable, optional
+        Called after each photo.
+
+    Yields
+    ------
+    Evaluation
+        First one without a variant, when the dataset is checked; then one after each variant, with
+        all so far. What was yielded stands whatever happens next. A variant that fails is among the
+        skipped, and the next is judged.
+
+    Raises
+    ------
+    UsageError
+        A variant is of another interpreter, its backend in no registry, or there is no such label.
+    InputFileError
+        A photo or a mask is missing, broken, or does not fit.
+    BackendError
+        No variant can be run here.
+    """
+    for variant in variants:
+        if variant.python is not None:
+            raise UsageError(
+                f"{variant}: photos are judged in this interpreter", "leave @python= out"
+            )
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    chosen = dataset.first(limit)
+    voc_label = voc_number(subject) if dataset.layout == "voc" else -1
+    with tempfile.TemporaryDirectory(prefix="toolkit-evaluate-") as folder:
+        contenders, skipped = prepare(model, variants, folder=Path(folder), store=store)
+        if not contenders:
+            raise BackendError(_said(skipped[0]) if skipped else "no variant to judge")
+        settings = Settings(subject, limit, threads or available_cores(), TOLERANCE)
+        photos = _check(chosen, voc_label, checking)
+        evaluation = Evaluation(
+            created=created,
+            command=tuple(command),
+            host=host_facts(),
+            dataset=DatasetFacts(
+                name=dataset.path.resolve().name,
+                path=str(dataset.path),
+                layout=dataset.layout,
+                sha256=hash_of([(one.name, one.sha256, one.mask_sha256) for one in photos]),
+                photos=len(dataset.items),
+            ),
+            settings=settings,
+            photos=photos,
+            variants=(),
+            skipped=skipped,
+            complete=False,
+        )
+        yield evaluation
+        total = len(contenders) * len(photos)
+        for place, contender in enumerate(contenders):
+
+            def step(done: int, place: int = place) -> None:
+                if progress:
+                    progress(place * len(photos) + done, total)
+
+            try:
+                judged = _judge_variant(contender, chosen, settings, voc_label, step, seen)
+                evaluation = replace(evaluation, variants=(*evaluation.variants, judged))
+            except (BackendError, MissingDependencyError, GraphError, ExportError) as error:
+                refused = Skipped(contender.name, str(error), asked=True)
+                evaluation = replace(evaluation, skipped=(*evaluation.skipped, refused))
+            evaluation = replace(evaluation, complete=place + 1 == len(contenders))
+            yield evaluation
+
+
+def _said(skipped: Skipped) -> str:
+    return f"{skipped.variant}: {skipped.reason}"
+
+
+def _check(dataset: Dataset, label: int, progress: Progress | None) -> tuple[TruthFacts, ...]:
+    """Read every file once, for what is wrong with it and for its hash."""
+    found = []
+    for done, item in enumerate(dataset.items):
+        if progress:
+            progress(done, len(dataset.items))
+        photo = dataset.read(item)
+        truth = photo.truth(label)
+        sha256, mask_sha256 = photo.hashes
+        height, width = photo.mask.shape
+        found.append(
+            TruthFacts(
+                name=photo.name,
+                sha256=sha256,
+                mask_sha256=mask_sha256,
+                width=width,
+                height=height,
+                subject_pixels=int(truth.subject.sum()),
+                ignored_pixels=int(truth.ignored.sum()),
+            )
+        )
+    return tuple(found)
+
+
+def _judge_variant(
+    contender: Contender,
+    dataset: Dataset,
+    settings: Settings,
+    voc_label: int,
+    step: Callable[[int], None],
+    seen: Callable[[Judged], None] | None,
+) -> VariantQuality:
+    # a number means VOC's label where the masks are VOC's, whatever the network counts
+    subject = dataset.labels[voc_label] if dataset.labels else settings.subject
+    with _open(contender, settings.threads) as backend:
+        label = backend.network.require_label(subject)
+        names = backend.network.labels
+        # mIOU needs every label, and the network's numbers to mean what the masks' do
+        every_label = names == dataset.labels and not getattr(backend, "one_subject", False)
+        counts = np.zeros((len(names),) * 2, np.int64) if every_label else None
+        qualities = []
+        for number, item in enumerate(dataset.items):
+            step(number)
+            photo = dataset.read(item)
+            labels = make_portrait(photo.bgr, backend, subject=label).labels
+            judged = _judge(contender.name, number, photo, labels, label, voc_label)
+            qualities.append(judged.quality)
+            if counts is not None:
+                enlarged = _enlarge(labels, *photo.mask.shape)
+                counts += confusion(photo.mask, enlarged, judged.ignored, len(names))
+            if seen:
+                seen(judged)
+        step(len(dataset.items))
+        return VariantQuality(
+            name=contender.name,
+            variant=contender.variant,
+            model=contender.model,
+            version=backend.version,
+            provider=backend.provider,
+            threads=backend.threads,
+            label=label,
+            photos=tuple(qualities),
+            classes=() if counts is None else _classes(counts, names),
+        )
+
+
+def _open(contender: Contender, threads: int) -> Backend:
+    variant, artefact = contender.variant, contender.artefact
+    spec = find_backend(variant.backend)
+    graph = spec.artefact == "graph" and read_graph(
+        artefact,
+        name=contender.model.name,
+        labels=contender.labels,
+        trusted=contender.trusted,
+    )
+    return spec.open(
+        graph or artefact, threads=variant.threads or threads, provider=variant.provider
+    )
+
+
+def _judge(
+    variant: str,
+    number: int,
+    photo: LabelledPhoto,
+    labels: NDArray[np.integer[Any]],
+    label: int,
+    voc_label: int,
+) -> Judged:
+    """Judge the mask that a portrait would be made with."""
+    height, width = photo.mask.shape
+    found = photo_mask(subject_mask(labels, label), height, width) != 0
+    truth = photo.truth(voc_label)
+    counts = count_pixels(truth.subject, found, truth.ignored)
+    shown = bool(truth.subject.any())
+    with_contours = shown and photo.layout == "folder"
+    quality = PhotoQuality(
+        photo=number,
+        true_positives=counts.true_positives,
+        false_positives=counts.false_positives,
+        false_negatives=counts.false_negatives,
+        true_negatives=counts.true_negatives,
+        iou=counts.iou if shown else None,
+        boundary_f=boundary_f(truth.subject, found, truth.ignored) if with_contours else None,
+        false_positive_share=counts.false_positive_share,
+    )
+    return Judged(variant, photo, truth.subject, truth.ignored, found, quality)
+
+
+def _enlarge(labels: NDArray[np.integer[Any]], height: int, width: int) -> NDArray[np.integer[Any]]:
+    """Enlarge a label map to the photo's size; labels are names, so nothing lies between two."""
+    enlarged = cv2.resize(
+        labels.astype(np.int32), (width, height), interpolation=cv2.INTER_NEAREST_EXACT
+    )
+    return np.asarray(enlarged, np.int32)
+
+
+def _classes(counts: NDArray[np.int64], names: Sequence[str]) -> tuple[ClassQuality, ...]:
+    unions = counts.sum(0) + counts.sum(1) - counts.diagonal()
+    return tuple(
+        ClassQuality(label, name, int(counts[label, label]), int(unions[label]))
+        for label, name in enumerate(names)
+    )
