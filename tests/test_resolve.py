@@ -223,3 +223,36 @@ def test_a_graph_outside_the_allowlist_needs_trust(tmp_path: Path, tiny_graph: F
         open_backend(resolve_model(str(path)), "tf", threads=1)
     with open_backend(resolve_model(str(path), trusted=True), "tf", threads=1) as backend:
         assert backend.name == "tf"
+
+
+def test_a_profile_behind_the_models_name_chooses_its_export() -> None:
+    model = resolve_model(f"{BUNDLED.name}+fit")
+    assert (model.name, model.profile) == (BUNDLED.name, "fit")
+    assert find_export(model) is None  # the bundled one is of another profile
+    assert resolve_model("+fit") == model
+    assert find_export(resolve_model(f"{BUNDLED.name}+plain")) == BUNDLED.onnx
+
+
+def test_a_plus_that_no_profile_follows_is_part_of_a_name(tmp_path: Path) -> None:
+    shutil.copy(BUNDLED.graph, tmp_path / "a+b.pb")
+    assert resolve_model(str(tmp_path / "a+b.pb")).name == "a+b"
+
+
+def test_an_onnx_file_takes_no_profile(tmp_path: Path) -> None:
+    shutil.copy(BUNDLED.onnx, tmp_path / "copy.onnx")
+    with pytest.raises(UsageError, match="is an ONNX file"):
+        resolve_model(f"{tmp_path / 'copy.onnx'}+fit")
+
+
+@pytest.mark.tensorflow
+def test_exports_of_several_profiles_lie_beside_each_other(tmp_path: Path) -> None:
+    shutil.copy(BUNDLED.graph, tmp_path / "net.pb")
+    made = {
+        profile: ensure_export(resolve_model(f"{tmp_path / 'net.pb'}+{profile}"))
+        for profile in ("plain", "fast")
+    }
+    assert {path.name for path in made.values()} == {
+        "net.plain.opset18.onnx",
+        "net.fast.opset18.onnx",
+    }
+    assert find_export(resolve_model(str(tmp_path / "net.pb")), profile="fast") == made["fast"]

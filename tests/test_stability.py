@@ -159,7 +159,8 @@ def test_verify(toolkit: Command) -> None:
 @pytest.mark.tensorflow
 def test_convert_and_its_manifest(toolkit: Command) -> None:
     made = document(toolkit("convert", "standin", "--json", "-q"), "convert")
-    check("`toolkit convert --json`", made)
+    listed = document(toolkit("convert", "--profiles", "--json"), "convert")
+    check("`toolkit convert --json`", made, listed)
     manifest = json.loads(Path(made["path"] + ".json").read_text())
     check("Manifest", manifest)
     assert manifest == {**made["manifest"], "schema": "toolkit-manifest", "version": 1}

@@ -8,6 +8,7 @@ from models import make_standin
 from toolkit.catalog import load_catalog
 from toolkit.convert.conversion import DEFAULT_OPSET, export_graph
 from toolkit.convert.manifest import read_manifest
+from toolkit.convert.profiles import PROFILES
 from toolkit.graphs import inspect_graph, read_graph
 
 LIMIT = 3_000_000
@@ -21,7 +22,8 @@ def test_the_committed_files_are_the_scripts_bytes() -> None:
     assert graph.data == make_standin.serialise(make_standin.build_graph(hand_set=True))
     network = inspect_graph(graph).network
     assert network == bundled.network
-    assert export_graph(graph, network, DEFAULT_OPSET) == bundled.onnx.read_bytes()
+    made = export_graph(graph, network, DEFAULT_OPSET, PROFILES["plain"])
+    assert made == bundled.onnx.read_bytes()
 
 
 def test_the_files_are_small_and_their_manifest_is_theirs() -> None:

@@ -39,6 +39,8 @@ class TensorSpec:
 
 INPUT = TensorSpec("ImageTensor:0", ("uint8",), 4, "[1, H, W, 3] RGB, 0..255")
 OUTPUT = TensorSpec("SemanticPredictions:0", ("int32", "int64"), 3, "[1, H, W] label map")
+SUBJECT = TensorSpec("Subject:0", ("int64",), 0, "[] label")
+"""A second input, of exports that give one subject's mask; frozen graphs have none."""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from toolkit.bench.schema import Settings
 from toolkit.bench.statistics import summarise
 from toolkit.bench.variants import Variant
 from toolkit.catalog import load_catalog
-from toolkit.convert import convert_model
-from toolkit.convert.conversion import DEFAULT_OPSET, PROFILE
+from toolkit.convert import DEFAULT_PROFILE, convert_model
+from toolkit.convert.conversion import DEFAULT_OPSET
 from toolkit.errors import BackendError, ToolkitError
 from toolkit.fetch import fetch_model
 from toolkit.graphs import FrozenGraph, import_tensorflow
@@ -211,7 +211,7 @@ def _convert(
     store: Store,
     record: Record,
 ) -> Path:
-    output = folder / store.export_path(graph.name, PROFILE, DEFAULT_OPSET).name
+    output = folder / store.export_path(graph.name, DEFAULT_PROFILE, DEFAULT_OPSET).name
     made = convert_model(graph, output=output, store=store, images=images)
     if not made.published:
         raise BackendError(f"the export of {graph.name} does not agree with TF1")

@@ -14,6 +14,7 @@
     ├── DownloadError             every origin failed, or the network is not to be used
     ├── StoreError                the store can't be written
     ├── MissingDependencyError    an extra or a system library is not installed
+    ├── ConversionError           a pass does not recognise the graph
     └── BackendError              a runtime refused the model or died
 
 Anything outside this family is a bug and keeps its traceback. A check that ran and failed is not an
@@ -124,6 +125,10 @@ class MissingDependencyError(ToolkitError):
     def of_extra(cls, problem: str, extra: str) -> Self:
         """Make the error of a package that one of the project's extras installs."""
         return cls(problem, f"install the {extra} extra: pip install '.[{extra}]' in its source")
+
+
+class ConversionError(ToolkitError):
+    """A pass of a profile does not recognise the graph: the problem says what it looked for."""
 
 
 class BackendError(ToolkitError):

@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 
 from toolkit.backends.base import Backend
 from toolkit.backends.tf import TfBackend
-from toolkit.portrait import KERNEL, PERSON, blur_background, photo_mask, preprocess, subject_mask
+from toolkit.portrait import (
+    KERNEL,
+    PERSON,
+    blur_background,
+    label_map,
+    photo_mask,
+    preprocess,
+    reference_labels,
+    subject_mask,
+)
 
 NEAR_TIE = 1e-3
 """Logits; the two best classes of a near-tie differ by less."""
@@ -264,14 +273,16 @@ def check_parity(
     height, width = photo.shape[:2]
     image = preprocess(photo, reference.network.crop)
     found = reference.refer(image)
-    labels = candidate.segment(image)
+    labels = label_map(candidate, image, subject)
     masks = [
         photo_mask(subject_mask(one, subject), height, width) for one in (found.labels, labels)
     ]
     portraits = [blur_background(photo, mask, kernel) for mask in masks]
     return (
         PhotoParity(
-            labels=compare_label_maps(found.labels, labels, found.margins),
+            labels=compare_label_maps(
+                reference_labels(candidate, found.labels, subject), labels, found.margins
+            ),
             mask=compare_masks(masks[0], masks[1]),
             network_size=(image.shape[0], image.shape[1]),
             photo_size=(height, width),

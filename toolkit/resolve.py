@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from toolkit.archives import read_archive_graph
 from toolkit.backends import Backend, find_backend, load_backend
 from toolkit.catalog import ARCHIVE_SUFFIX, Catalog, load_catalog
-from toolkit.convert import convert_model
-from toolkit.convert.conversion import DEFAULT_OPSET, OPSETS, PASSES, PROFILE
-from toolkit.errors import BackendError, ExportError, MissingDependencyError, ModelNotFoundError
+from toolkit.convert import DEFAULT_PROFILE, OPSETS, PROFILES, convert_model
+from toolkit.convert.conversion import DEFAULT_OPSET
+from toolkit.convert.profiles import Profile, find_profile
+from toolkit.errors import (
+    BackendError,
+    ExportError,
+    MissingDependencyError,
+    ModelNotFoundError,
+    UsageError,
+)
 from toolkit.graphs import FrozenGraph, read_graph
 from toolkit.store import Store
 
@@ -43,6 +50,8 @@ class Model:
         Whether the user vouched for the graph's operations.
     export : Path or None
         The ONNX file to run, where it is not to be looked for.
+    profile : str or None
+        The profile of export to run; None: the backend's own, else the toolkit's.
     """
 
     name: str
@@ -52,6 +61,7 @@ class Model:
     labels: tuple[str, ...] | None = None
     trusted: bool = False
     export: Path | None = None
+    profile: str | None = None
 
     def graph(self, store: Store | None = None) -> FrozenGraph:
         """Read the frozen graph; of an ONNX file, the graph it was made from, if it is here.
@@ -80,7 +90,9 @@ def resolve_model(
     ----------
     argument : str, optional
         The bundled model's name, a name in the store, or the path of a ``.tar.gz``, ``.pb`` or
-        ``.onnx`` file. Without it the official network if it is in the store, else the bundled one.
+        ``.onnx`` file; all but the last with ``+PROFILE`` behind it where an export of that
+        profile is to be run, and ``+PROFILE`` alone of the default model. Without it the official
+        network if it is in the store, else the bundled one.
     store : Store, optional
         By default the user's.
     trusted : bool
@@ -93,6 +105,14 @@ def resolve_model(
     """
     store = store or Store.default()
     catalog = load_catalog()
+    if argument is not None and (parts := _split_profile(argument)):
+        base, profile = parts
+        model = resolve_model(base, store=store, trusted=trusted)
+        if model.kind == "onnx":
+            raise UsageError(
+                f"{model.path} is an ONNX file already", "give the model it was made from"
+            )
+        return replace(model, profile=profile)
     if argument is None:
         official = catalog.default.name
         found = official in store.names()
@@ -102,6 +122,12 @@ def resolve_model(
         if argument.endswith(suffix):
             return _from_path(Path(argument), kind, suffix, trusted=trusted)
     return _from_name(argument, store, catalog, trusted=trusted)
+
+
+def _split_profile(argument: str) -> tuple[str | None, str] | None:
+    """Split ``MODEL+PROFILE``; None where no profile's name ends the argument."""
+    name, plus, profile = argument.rpartition("+")
+    return (name or None, profile) if plus and profile in PROFILES else None
 
 
 def _from_path(path: Path, kind: Kind, suffix: str, *, trusted: bool) -> Model:
@@ -133,20 +159,21 @@ def _from_name(name: str, store: Store, catalog: Catalog, *, trusted: bool) -> M
 
 @dataclass(frozen=True)
 class _Origin:
-    """What an ONNX file says it was made from, None where it doesn't, and by which converter."""
+    """What an ONNX file says it was made from, and by which passes; None where it doesn't."""
 
     graph_sha256: str | None
-    by_this_converter: bool
+    passes: str | None
+
+    def is_made_by(self, profile: Profile) -> bool:
+        """Whether the passes are those of the profile, as this version has it."""
+        return self.passes == json.dumps(profile.passes)
 
 
 def _read_origin(export: Path) -> _Origin:
     from toolkit.backends.onnx import read_metadata
 
     metadata = read_metadata(export)
-    return _Origin(
-        graph_sha256=metadata.get("source_graph_sha256"),
-        by_this_converter=metadata.get("passes") == json.dumps(PASSES),
-    )
+    return _Origin(metadata.get("source_graph_sha256"), metadata.get("passes"))
 
 
 def _graph_behind(export: Path, store: Store) -> FrozenGraph:
@@ -174,7 +201,11 @@ def graph_behind_export(export: Path) -> str | None:
 
 
 def find_export(
-    model: Model, graph: FrozenGraph | None = None, store: Store | None = None
+    model: Model,
+    graph: FrozenGraph | None = None,
+    store: Store | None = None,
+    *,
+    profile: str | None = None,
 ) -> Path | None:
     """Return the ONNX export of a model that is here, None where there is none of this graph.
 
@@ -187,22 +218,29 @@ def find_export(
         The model's graph, where it was read already.
     store : Store, optional
         By default the user's.
+    profile : str, optional
+        A name in `toolkit.convert.PROFILES`; by default the model's own, else the toolkit's.
     """
-    found, outdated = _find_exports(model, graph, store or Store.default())
+    recipe = _recipe(model, profile)
+    found, outdated = _find_exports(model, graph, store or Store.default(), recipe)
     if outdated:
         log.info("passing over %s: another version of the converter made it", outdated)
     return found
 
 
+def _recipe(model: Model, profile: str | None) -> Profile:
+    return find_profile(profile or model.profile or DEFAULT_PROFILE)
+
+
 def _find_exports(
-    model: Model, graph: FrozenGraph | None, store: Store
+    model: Model, graph: FrozenGraph | None, store: Store, profile: Profile
 ) -> tuple[Path | None, Path | None]:
     """Return the export to run; where there is none, one that another converter made."""
     if model.kind == "onnx" or model.export:
         return model.export or model.path, None
     opsets = [DEFAULT_OPSET, *(number for number in reversed(OPSETS) if number != DEFAULT_OPSET)]
-    candidates = [store.export_path(model.name, PROFILE, number) for number in opsets]
-    if model.kind == "bundled":
+    candidates = [store.export_path(model.name, profile.name, number) for number in opsets]
+    if model.kind == "bundled":  # its passes tell whether it is of this profile
         candidates.append(load_catalog().bundled.onnx)
     outdated = None
     for path in candidates:
@@ -215,14 +253,23 @@ def _find_exports(
             log.warning("%s", error)
             continue
         if origin.graph_sha256 == graph.sha256:
-            if origin.by_this_converter:
+            if origin.is_made_by(profile):
                 return path, None
-            outdated = outdated or path
+            if path.parent == store.exported:
+                outdated = outdated or path
     return None, outdated
 
 
-def ensure_export(model: Model, store: Store | None = None) -> Path:
+def ensure_export(model: Model, store: Store | None = None, *, profile: str | None = None) -> Path:
     """Return the ONNX export of a model, converting its graph first where there is none.
+
+    Parameters
+    ----------
+    model : Model
+    store : Store, optional
+        By default the user's.
+    profile : str, optional
+        A name in `toolkit.convert.PROFILES`; by default the model's own, else the toolkit's.
 
     Raises
     ------
@@ -232,7 +279,8 @@ def ensure_export(model: Model, store: Store | None = None) -> Path:
         The conversion did not pass verification.
     """
     store = store or Store.default()
-    found, outdated = _find_exports(model, None, store)
+    recipe = _recipe(model, profile)
+    found, outdated = _find_exports(model, None, store, recipe)
     if found is not None:
         return found
     if outdated:
@@ -242,19 +290,20 @@ def ensure_export(model: Model, store: Store | None = None) -> Path:
     else:
         log.info("no ONNX export of %s yet: converting it first", model.name)
     try:
-        conversion = convert_model(model.graph(store), store=store)
+        conversion = convert_model(model.graph(store), profile=recipe.name, store=store)
     except MissingDependencyError as error:
         lacking = (
             f"{outdated} was made by another version of the converter"
             if outdated
-            else f"{store.export_path(model.name, PROFILE, DEFAULT_OPSET)} is missing"
+            else f"{store.export_path(model.name, recipe.name, DEFAULT_OPSET)} is missing"
         )
         raise MissingDependencyError(
             f"{lacking} and can't be made here: {error.problem}", error.remedy
         ) from error
     if not conversion.published:
         raise BackendError(
-            f"the export of {model.name} does not agree with TF1", f"toolkit convert {model.name}"
+            f"the {recipe.name} export of {model.name} does not agree with TF1",
+            f"toolkit convert {model.name} --profile {recipe.name}",
         )
     return conversion.path
 
@@ -292,6 +341,10 @@ def open_backend(
     ToolkitError
         Whatever stands in the way, named.
     """
-    wants = find_backend(name).artefact
-    artefact = model.graph(store) if wants == "graph" else ensure_export(model, store)
+    spec = find_backend(name)
+    artefact = (
+        model.graph(store)
+        if spec.artefact == "graph"
+        else ensure_export(model, store, profile=model.profile or spec.profile)
+    )
     return load_backend(name, artefact, threads=threads, provider=provider)

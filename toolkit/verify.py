@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from toolkit.graphs import FrozenGraph, GraphContract
 from toolkit.host import available_cores
 from toolkit.media import demo_photo, read_photo
 from toolkit.parity import LabelComparison, compare_label_maps
-from toolkit.portrait import preprocess
+from toolkit.portrait import PERSON, label_map, preprocess, reference_labels
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ class InputReport:
     labels : tuple of int
         Labels found.
     export : LabelComparison or None
-        The export's label map against TF1's; None where there is no export.
+        The export's label map against TF1's, of one that gives one subject's mask both maps with
+        that label alone; None where there is no export.
     logit_difference : float or None
         Largest absolute difference of the logits; None where they can't be compared.
     """
@@ -61,10 +63,14 @@ class InputReport:
     logit_difference: float | None
 
     @property
+    def kept(self) -> bool:
+        """Whether the contract holds."""
+        return self.shape_kept and self.in_range and self.repeatable
+
+    @property
     def passed(self) -> bool:
         """Whether the contract holds, and the near-tie rule for the export."""
-        kept = self.shape_kept and self.in_range and self.repeatable
-        return kept and (self.export is None or self.export.passed)
+        return self.kept and (self.export is None or self.export.passed)
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,9 @@ class VerifyReport:
         The export compared, where there was one.
     inputs : tuple of InputReport
         One per image.
+    least_agreement : float or None
+        What the export's profile asks of the mean share of equal labels, 0..1; None: the near-tie
+        rule decides.
     """
 
     model: str
@@ -90,11 +99,21 @@ class VerifyReport:
     contract: GraphContract
     export: str | None
     inputs: tuple[InputReport, ...]
+    least_agreement: float | None = None
+
+    @property
+    def agreement(self) -> float | None:
+        """The share of equal labels, 0..1, mean over the inputs; None without an export."""
+        shares = [found.export.agreement for found in self.inputs if found.export]
+        return sum(shares) / len(shares) if shares else None
 
     @property
     def passed(self) -> bool:
-        """Whether every input passed."""
-        return all(found.passed for found in self.inputs)
+        """Whether every input passed; of an export that may change labels, all of them together."""
+        if self.least_agreement is None or self.agreement is None:
+            return all(found.passed for found in self.inputs)
+        kept = all(found.kept for found in self.inputs)
+        return kept and self.agreement >= self.least_agreement
 
 
 def synthetic_images() -> dict[str, NDArray[np.uint8]]:
@@ -193,6 +212,7 @@ def verify_model(
         contract=reference.contract,
         export=None if export is None else str(export) if isinstance(export, Path) else "(new)",
         inputs=tuple(found),
+        least_agreement=None if candidate is None else candidate.least_agreement,
     )
 
 
@@ -203,7 +223,11 @@ def _check(
     labels = [int(number) for number in np.unique(first.labels)]
     export, difference = None, None
     if candidate is not None:
-        export = compare_label_maps(first.labels, candidate.backend.segment(image), first.margins)
+        subject = _commonest(first.labels, len(reference.network.labels))
+        found = label_map(candidate.backend, image, subject)
+        export = compare_label_maps(
+            reference_labels(candidate.backend, first.labels, subject), found, first.margins
+        )
         difference = candidate.logit_difference(image, first.logits)
     return InputReport(
         name=name,
@@ -215,6 +239,13 @@ def _check(
         export=export,
         logit_difference=difference,
     )
+
+
+def _commonest(labels: NDArray[np.integer[Any]], count: int) -> int:
+    """Return the commonest label but 0; where there is none, `PERSON` or the last label."""
+    counts = np.bincount(labels.ravel(), minlength=2)
+    counts[0] = 0
+    return int(counts.argmax()) if counts.any() else min(PERSON, count - 1)
 
 
 class _Candidate:
@@ -230,6 +261,8 @@ class _Candidate:
                 f"({graph.sha256[:12]}…)",
                 "toolkit convert makes a new export",
             )
+        least = self.backend.metadata.get("least_agreement")
+        self.least_agreement = None if least is None else float(least)
         opened, self._logits, self._classes_last = _open_logits(export)
         if self._logits is not None:
             self._probe = OnnxBackend(opened, threads=threads)
@@ -243,9 +276,12 @@ class _Candidate:
         logits = self._probe.run([self._logits], image)[0][0]
         if not self._classes_last:
             logits = np.moveaxis(logits, 0, -1)
-        if logits.shape != reference.shape:
+        rows, columns, count = logits.shape  # some profiles leave the padding out
+        if rows > reference.shape[0] or columns > reference.shape[1] or count != len(
+            self.backend.network.labels
+        ):  # fmt: skip
             return None
-        return float(np.abs(logits - reference).max())
+        return float(np.abs(logits - reference[:rows, :columns]).max())
 
 
 def _open_logits(export: Path | bytes) -> tuple[bytes, str | None, bool]:

@@ -18,7 +18,8 @@ from toolkit.backends.onnx import OnnxBackend
 from toolkit.backends.tf import TfBackend
 from toolkit.convert import convert_model, read_manifest
 from toolkit.convert.conversion import OPSETS, export_graph
-from toolkit.errors import ExportError, UsageError
+from toolkit.convert.profiles import PROFILES
+from toolkit.errors import ConversionError, ExportError, UsageError
 from toolkit.graphs import FrozenGraph, inspect_graph
 from toolkit.parity import compare_label_maps
 from toolkit.store import Store
@@ -26,10 +27,12 @@ from toolkit.verify import verify_model
 
 pytestmark = pytest.mark.tensorflow
 
+PLAIN = PROFILES["plain"]
+
 
 @pytest.fixture(scope="module")
 def export(tiny_graph: FrozenGraph) -> bytes:
-    return export_graph(tiny_graph, inspect_graph(tiny_graph).network, 18)
+    return export_graph(tiny_graph, inspect_graph(tiny_graph).network, 18, PLAIN)
 
 
 def test_the_export_lies_in_the_store_with_a_manifest_that_describes_it(
@@ -54,7 +57,7 @@ def test_the_export_lies_in_the_store_with_a_manifest_that_describes_it(
 
 @pytest.mark.parametrize("opset", [OPSETS[0], 13, OPSETS[-1]])
 def test_opsets_are_what_was_asked_for(tiny_graph: FrozenGraph, opset: int) -> None:
-    content = export_graph(tiny_graph, inspect_graph(tiny_graph).network, opset)
+    content = export_graph(tiny_graph, inspect_graph(tiny_graph).network, opset, PLAIN)
     assert [entry.version for entry in onnx.load_from_string(content).opset_import] == [opset]
     assert verify_model(tiny_graph, export=content).passed
 
@@ -73,7 +76,9 @@ def test_another_process_with_another_hash_seed_gives_the_same_bytes(
         "from toolkit.graphs import read_graph, inspect_graph\n"
         "from toolkit.convert.conversion import export_graph\n"
         "graph = read_graph(Path(sys.argv[1]))\n"
-        "content = export_graph(graph, inspect_graph(graph).network, 18)\n"
+        "from toolkit.convert.profiles import PROFILES\n"
+        "network = inspect_graph(graph).network\n"
+        "content = export_graph(graph, network, 18, PROFILES['plain'])\n"
         "print(hashlib.sha256(content).hexdigest())\n"
     )
     printed = subprocess.run(
@@ -129,11 +134,67 @@ def test_a_manifest_of_other_bytes_is_refused(tiny_graph: FrozenGraph) -> None:
         read_manifest(made.path)
 
 
-def with_other_bias(export: bytes) -> bytes:
+@pytest.fixture(scope="module")
+def other_graph(tmp_path_factory: pytest.TempPathFactory) -> FrozenGraph:
+    """Another crop, width and label count, and no residual connections."""
+    path = tmp_path_factory.mktemp("other") / "other.pb"
+    return write_graph(path, crop=97, width=24, classes=17, seed=5, hand_set=True)
+
+
+@pytest.mark.parametrize("opset", [OPSETS[0], OPSETS[-1]])
+@pytest.mark.parametrize("profile", [name for name in PROFILES if name != "plain"])
+def test_every_profile_passes_its_own_verification(
+    other_graph: FrozenGraph, profile: str, opset: int
+) -> None:
+    made = convert_model(other_graph, profile=profile, opset=opset)
+    assert made.published
+    assert made.path.name == f"other.{profile}.opset{opset}.onnx"
+    manifest = read_manifest(made.path)
+    assert manifest is not None
+    assert manifest.profile == profile
+    assert tuple(manifest.passes) == PROFILES[profile].passes
+    assert manifest.verification["least_agreement"] == PROFILES[profile].least_agreement
+    metadata = {entry.key: entry.value for entry in onnx.load(made.path).metadata_props}
+    assert metadata["profile"] == profile
+    assert json.loads(metadata["passes"]) == list(PROFILES[profile].passes)
+
+
+@pytest.mark.parametrize("profile", ["stride16", "fast"])
+def test_a_profile_that_does_not_recognise_the_graph_refuses_it(
+    tiny_graph: FrozenGraph, profile: str
+) -> None:
+    with pytest.raises(ConversionError, match="residual connection") as caught:
+        convert_model(tiny_graph, profile=profile)
+    assert "--profile plain" in caught.value.remedy
+    assert list(Store.default().exported.glob("*")) == []
+
+
+def test_a_profile_that_is_none_is_a_usage_error(tiny_graph: FrozenGraph) -> None:
+    with pytest.raises(UsageError, match="choose from: plain, exact"):
+        convert_model(tiny_graph, profile="quick")
+
+
+def test_a_lossy_export_that_is_broken_is_not_put_in_place(
+    other_graph: FrozenGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = export_graph(
+        other_graph, inspect_graph(other_graph).network, 18, PROFILES["stride16"]
+    )
+    monkeypatch.setattr(
+        "toolkit.convert.conversion.export_graph", lambda *_: with_other_bias(content, labels=17)
+    )
+    made = convert_model(other_graph, profile="stride16", output=tmp_path / "bad.onnx")
+    assert not made.published
+    assert made.report.agreement is not None
+    assert made.report.agreement < 0.5
+    assert list(tmp_path.glob("*bad*")) == []
+
+
+def with_other_bias(export: bytes, labels: int = 21) -> bytes:
     """Make one label win everywhere: what a wrong conversion would do."""
     model = onnx.load_from_string(export)
     argmax = next(node for node in model.graph.node if node.op_type == "ArgMax")
-    shape = [1, 21, 1, 1] if argmax.attribute[0].i == 1 else [1, 1, 1, 21]
+    shape = [1, labels, 1, 1] if argmax.attribute[0].i == 1 else [1, 1, 1, labels]
     bias = np.zeros(shape, np.float32)
     bias.flat[7] = 50.0
     model.graph.initializer.append(onnx.numpy_helper.from_array(bias, "wrong"))

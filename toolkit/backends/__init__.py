@@ -65,7 +65,12 @@ BACKENDS: dict[str, BackendSpec] = {
             load=_openvino,
         ),
         BackendSpec(
-            "opencv", artefact="onnx", extra="opencv", packages=("cv2", "onnx"), load=_opencv
+            "opencv",
+            artefact="onnx",
+            extra="opencv",
+            packages=("cv2", "onnx"),
+            load=_opencv,
+            profile="plain",
         ),
     )
 }

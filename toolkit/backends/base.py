@@ -36,6 +36,10 @@ class Backend(Protocol):
         Size of the thread pool that runs one photo.
     network : Network
         Crop and labels of the network loaded.
+
+    A backend may have an attribute ``one_subject``: true where the file it runs gives one subject's
+    mask. Its `segment` then takes that label's number as the keyword ``subject``, and needs it;
+    `toolkit.portrait.label_map` hands it over.
     """
 
     name: str
@@ -162,6 +166,8 @@ class BackendSpec:
         The modules that must be importable for it.
     load : callable
         Imports the runtime and returns its factory; raises `MissingDependencyError`.
+    profile : str or None
+        The profile of ONNX file it is given where none is asked for; None: the toolkit's default.
     """
 
     name: str
@@ -169,6 +175,7 @@ class BackendSpec:
     extra: str | None
     packages: tuple[str, ...]
     load: Callable[[], BackendFactory]
+    profile: str | None = None
 
     @property
     def installed(self) -> bool:

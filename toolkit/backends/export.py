@@ -6,9 +6,13 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from toolkit.catalog import INPUT, OUTPUT, Network, generic_labels
-from toolkit.errors import ExportError
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.catalog import INPUT, OUTPUT, SUBJECT, Network, generic_labels
+from toolkit.errors import BackendError, ExportError
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +23,7 @@ def check_present(path: Path) -> None:
         raise ExportError(path, "no such ONNX file", "toolkit convert makes one")
 
 
-def check_tensors(path: Path, inputs: set[str], outputs: set[str]) -> None:
+def check_tensors(path: Path, inputs: set[str], outputs: set[str]) -> bool:
     """Check that a model takes the one tensor and gives the other.
 
     Parameters
@@ -29,18 +33,52 @@ def check_tensors(path: Path, inputs: set[str], outputs: set[str]) -> None:
     inputs, outputs : set of str
         Names of the model's tensors.
 
+    Returns
+    -------
+    bool
+        Whether it gives one subject's mask, and takes the subject's number besides.
+
     Raises
     ------
     ExportError
         It does not.
     """
-    if inputs != {INPUT.name} or OUTPUT.name not in outputs:
+    one_subject = SUBJECT.name in inputs
+    if inputs - {SUBJECT.name} != {INPUT.name} or OUTPUT.name not in outputs:
         raise ExportError(
             path,
             f"has inputs {sorted(inputs)} and outputs {sorted(outputs)}, "
             f"not {INPUT.name} and {OUTPUT.name}",
             "give an export of a DeepLab frozen graph",
         )
+    return one_subject
+
+
+def feed_of(
+    path: Path, image: NDArray[np.uint8], subject: int | None, *, one_subject: bool
+) -> dict[str, NDArray[Any]]:
+    """Make what a model is fed with.
+
+    Parameters
+    ----------
+    path : Path
+        For the message.
+    image : (h, w, 3) uint8 RGB
+    subject : int or None
+    one_subject : bool
+        Whether the model takes a subject; one that doesn't is not fed with it.
+
+    Raises
+    ------
+    BackendError
+        It takes a subject, and none is named.
+    """
+    feed: dict[str, NDArray[Any]] = {INPUT.name: np.ascontiguousarray(image[np.newaxis])}
+    if one_subject:
+        if subject is None:
+            raise BackendError(f"{path} gives one subject's mask", "name the subject")
+        feed[SUBJECT.name] = np.array(subject, np.int64)
+    return feed
 
 
 def network_of(path: Path, metadata: Mapping[str, str]) -> Network:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from toolkit.backends.base import Closing, check_provider
-from toolkit.backends.export import check_tensors, network_of
-from toolkit.catalog import INPUT, OUTPUT
+from toolkit.backends.export import check_tensors, feed_of, network_of
+from toolkit.catalog import OUTPUT
 from toolkit.errors import BackendError, ExportError
 from toolkit.graphs import FrozenGraph
 
@@ -64,7 +64,7 @@ class OnnxBackend(Closing):
         self._session = open_session(artefact, self.path, threads=threads, provider=self.provider)
         self.version: str = onnxruntime.__version__
         self.threads = threads
-        check_tensors(
+        self.one_subject = check_tensors(
             self.path,
             {tensor.name for tensor in self._session.get_inputs()},
             {tensor.name for tensor in self._session.get_outputs()},
@@ -72,11 +72,15 @@ class OnnxBackend(Closing):
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.network = network_of(self.path, self.metadata)
 
-    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+    def segment(
+        self, image: NDArray[np.uint8], *, subject: int | None = None
+    ) -> NDArray[np.integer[Any]]:
         """Label every pixel; see `Backend.segment`."""
-        return cast(NDArray[np.integer[Any]], self.run([OUTPUT.name], image)[0][0])
+        return cast(NDArray[np.integer[Any]], self.run([OUTPUT.name], image, subject)[0][0])
 
-    def run(self, outputs: list[str], image: NDArray[np.uint8]) -> list[NDArray[Any]]:
+    def run(
+        self, outputs: list[str], image: NDArray[np.uint8], subject: int | None = None
+    ) -> list[NDArray[Any]]:
         """Fetch tensors by name for one (h, w, 3) uint8 RGB image.
 
         Raises
@@ -84,7 +88,8 @@ class OnnxBackend(Closing):
         BackendError
             The runtime failed.
         """
-        return run_session(self._session, self.path, outputs, {INPUT.name: image[np.newaxis]})
+        feed = feed_of(self.path, image, subject, one_subject=self.one_subject)
+        return run_session(self._session, self.path, outputs, feed)
 
     def close(self) -> None:
         """Free the session."""

@@ -28,6 +28,9 @@ from toolkit.graphs import FrozenGraph
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+PROFILE = "plain"
+"""What it runs; `toolkit.resolve` gives it no other."""
+
 BETWEEN = frozenset({"Cast", "Identity", "Resize", "Transpose"})
 """Operations that lie between the logits and the ArgMax."""
 
@@ -135,11 +138,19 @@ def _read(path: Path) -> ModelProto:
         model = onnx.load(path)
     except DecodeError as error:
         raise ExportError(path, "is not an ONNX model") from error
-    check_tensors(
+    one_subject = check_tensors(
         path,
         {tensor.name for tensor in model.graph.input},
         {tensor.name for tensor in model.graph.output},
     )
+    profile = {entry.key: entry.value for entry in model.metadata_props}.get("profile", PROFILE)
+    if one_subject or profile != PROFILE:
+        raise ExportError(
+            path,
+            f"can't be cut for OpenCV: its profile is {profile}, and sizes inside its network are "
+            "computed from the photo",
+            f"give an export of the profile {PROFILE}",
+        )
     return model
 
 

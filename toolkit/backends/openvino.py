@@ -15,8 +15,8 @@ import openvino
 from numpy.typing import NDArray
 
 from toolkit.backends.base import Closing, check_provider
-from toolkit.backends.export import check_present, check_tensors, network_of
-from toolkit.catalog import INPUT, OUTPUT
+from toolkit.backends.export import check_present, check_tensors, feed_of, network_of
+from toolkit.catalog import OUTPUT
 from toolkit.errors import BackendError, ExportError
 from toolkit.graphs import FrozenGraph
 
@@ -71,7 +71,7 @@ class OpenvinoBackend(Closing):
         }
         try:
             model = core.read_model(artefact)
-            check_tensors(artefact, _names(model.inputs), _names(model.outputs))
+            self.one_subject = check_tensors(artefact, _names(model.inputs), _names(model.outputs))
             self.network = network_of(artefact, _metadata(model))
             known = core.get_property(device, "SUPPORTED_PROPERTIES")
             self._compiled = core.compile_model(
@@ -85,14 +85,17 @@ class OpenvinoBackend(Closing):
         # A request runs one photo at a time; each thread that calls gets its own.
         self._requests = threading.local()
 
-    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+    def segment(
+        self, image: NDArray[np.uint8], *, subject: int | None = None
+    ) -> NDArray[np.integer[Any]]:
         """Label every pixel; see `Backend.segment`."""
+        feed = feed_of(self.path, image, subject, one_subject=self.one_subject)
         try:
             if not hasattr(self._requests, "own"):
                 self._requests.own = self._compiled.create_infer_request()
             # A tensor's shape and type are checked; an array would be cast in silence.
-            tensor = openvino.Tensor(np.ascontiguousarray(image[np.newaxis]))
-            found = self._requests.own.infer({INPUT.name: tensor}, share_inputs=True)
+            tensors = {name: openvino.Tensor(array) for name, array in feed.items()}
+            found = self._requests.own.infer(tensors, share_inputs=True)
         except RuntimeError as error:
             raise BackendError(f"OpenVINO failed on {self.path}: {_reason(error)}") from error
         return cast(NDArray[np.integer[Any]], found[OUTPUT.name][0])

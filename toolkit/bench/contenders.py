@@ -115,7 +115,8 @@ def _make_ready(
         raise BackendError(f"{variant.python}: no such interpreter")
     if variant.model is not None:
         model = resolve_model(variant.model, store=store, trusted=model.trusted)
-    if find_backend(variant.backend).artefact == "graph":
+    spec = find_backend(variant.backend)
+    if spec.artefact == "graph":
         if model.kind == "onnx" and not asked:
             raise BackendError(f"{model.path.name} is an ONNX file", "name the variant to try")
         graph = model.graph(store)
@@ -125,7 +126,7 @@ def _make_ready(
         return Contender(
             str(variant), variant, path, facts, graph.labels, graph.trusted, asked=asked
         )
-    path = ensure_export(model, store)
+    path = ensure_export(model, store, profile=model.profile or spec.profile)
     facts = ModelFacts(model.name, graph_behind_export(path), sha256_of(path))
     return Contender(str(variant), variant, path, facts, asked=asked)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,10 +18,26 @@ from toolkit.cli.console import (
     guarded,
 )
 
+if TYPE_CHECKING:
+    from toolkit.convert import Profile
+    from toolkit.verify import VerifyReport
+
 
 @guarded
 def convert_command(
     model: ModelArgument = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            help="The recipe; --profiles lists them. Default: plain.",
+            show_default=False,
+        ),
+    ] = None,
+    profiles: Annotated[
+        bool, typer.Option("--profiles", help="List the profiles and their passes, and end.")
+    ] = False,
     opset: Annotated[
         int, typer.Option("--opset", metavar="N", help="The ONNX operator set, 11 to 18.")
     ] = 18,
@@ -31,7 +47,7 @@ def convert_command(
             "--output",
             "-o",
             metavar="PATH",
-            help="Where to put the ONNX file. Default: exported/MODEL.plain.opsetN.onnx.",
+            help="Where to put the ONNX file. Default: exported/MODEL.PROFILE.opsetN.onnx.",
             show_default=False,
         ),
     ] = None,
@@ -42,19 +58,27 @@ def convert_command(
 ) -> None:
     """Convert a frozen graph to ONNX, verify it against TF1 and put it in place.
 
-    The export is checked by the ONNX checker and run in ONNX Runtime beside TF1-compat inference;
-    only one that passes under the near-tie rule is put in place, with a manifest beside it. The
-    same graph gives the same bytes on every run. Exit code 1 where it does not pass.
+    A profile is a recipe of passes that make the export faster; some may change labels, and
+    --profiles says which. The export is checked by the ONNX checker and run in ONNX Runtime beside
+    TF1-compat inference; only one that passes is put in place, with a manifest beside it: under the
+    near-tie rule, or where labels may change with a least share of equal labels. The same graph
+    gives the same bytes on every run. Exit code 1 where it does not pass.
 
-    Example: `toolkit convert standin --opset 13`
+    Example: `toolkit convert standin --profile fast --opset 13`
     """
-    from toolkit.convert import convert_model
+    from toolkit.convert import DEFAULT_PROFILE, PROFILES, convert_model
     from toolkit.errors import UsageError
     from toolkit.graphs import inspect_graph
     from toolkit.resolve import resolve_model
     from toolkit.verify import photo_inputs
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    if profiles:
+        console.document("convert", {"profiles": [_facts(recipe) for recipe in PROFILES.values()]})
+        for recipe in PROFILES.values():
+            console.result(f"{recipe.name:<9} {recipe.about}; {_judged_by(recipe.least_agreement)}")
+            console.result(f"          {', '.join(recipe.passes)}")
+        return
     found = resolve_model(model, trusted=trust_graph)
     if found.kind == "onnx":
         raise UsageError(f"{found.path} is an ONNX file already", "give a .pb, a .tar.gz or a name")
@@ -63,24 +87,57 @@ def convert_command(
     with console.progress("converting") as progress:
         made = convert_model(
             graph,
+            profile=profile or found.profile or DEFAULT_PROFILE,
             opset=opset,
             output=output,
             images=photo_inputs([], inspect_graph(graph).network.crop),
             progress=progress,
         )
     manifest, inputs = made.manifest, made.report.inputs
-    near_ties = sum(found.export.near_ties for found in inputs if found.export)
-    largest = max((found.logit_difference or 0.0 for found in inputs), default=0.0)
     console.document(
         "convert", {"path": made.path, "published": made.published, "manifest": manifest}
     )
     if not made.published:
-        failed = ", ".join(found.name for found in inputs if not found.passed)
-        console.warn(f"not put in place: it differs from TF1 beyond near-ties on {failed}")
+        console.warn(f"not put in place: {_shortfall(made.report)}")
         raise typer.Exit(Exit.CHECK_FAILED)
-    console.result(f"{made.path}  {manifest.size / 1e6:.2f} MB, opset {opset}")
-    console.result(f"sha256   {manifest.sha256}")
     console.result(
-        f"verified on {len(inputs)} inputs against TF1: label maps identical but for {near_ties} "
-        f"near-ties; logits differ by at most {largest:.1e}"
+        f"{made.path}  {manifest.size / 1e6:.2f} MB, profile {manifest.profile}, opset {opset}"
+    )
+    console.result(f"sha256   {manifest.sha256}")
+    console.result(f"verified on {len(inputs)} inputs against TF1: {_finding(made.report)}")
+
+
+def _facts(recipe: Profile) -> dict[str, object]:
+    return {
+        "name": recipe.name,
+        "about": recipe.about,
+        "passes": recipe.passes,
+        "least_agreement": recipe.least_agreement,
+    }
+
+
+def _judged_by(least_agreement: float | None) -> str:
+    if least_agreement is None:
+        return "labels are TF1's but for near-ties"
+    return f"may change labels, verified to agree on {least_agreement:.0%} at least"
+
+
+def _shortfall(report: VerifyReport) -> str:
+    if report.least_agreement is not None and all(found.kept for found in report.inputs):
+        return (
+            f"{report.agreement:.1%} of its labels are TF1's, less than "
+            f"{report.least_agreement:.0%}"
+        )
+    failed = ", ".join(found.name for found in report.inputs if not found.passed)
+    return f"it differs from TF1 beyond near-ties on {failed}"
+
+
+def _finding(report: VerifyReport) -> str:
+    if report.least_agreement is not None:
+        return f"{report.agreement:.1%} of the labels are equal"
+    near_ties = sum(found.export.near_ties for found in report.inputs if found.export)
+    largest = max((found.logit_difference or 0.0 for found in report.inputs), default=0.0)
+    return (
+        f"label maps identical but for {near_ties} near-ties; "
+        f"logits differ by at most {largest:.1e}"
     )

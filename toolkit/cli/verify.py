@@ -102,7 +102,7 @@ def _print(report: VerifyReport, console: Console) -> None:
                 f"{found.size[1]}x{found.size[0]}",
                 ", ".join(contract.network.labels[n] for n in found.labels) or "-",
                 _contract_words(found),
-                _export_words(found),
+                _export_words(found, lossy=report.least_agreement is not None),
                 "-" if found.logit_difference is None else f"{found.logit_difference:.1e}",
             )
             for found in report.inputs
@@ -110,6 +110,13 @@ def _print(report: VerifyReport, console: Console) -> None:
     )
     failed = sum(not found.passed for found in report.inputs)
     console.result()
+    if report.least_agreement is not None:
+        console.result(
+            f"{'passed' if report.passed else 'FAILED'} on {len(report.inputs)} inputs: "
+            f"{report.agreement:.1%} of the labels are TF1's, "
+            f"{report.least_agreement:.0%} asked; export {report.export}"
+        )
+        return
     console.result(
         f"FAILED on {failed} of {len(report.inputs)} inputs"
         if failed
@@ -131,9 +138,11 @@ def _contract_words(found: InputReport) -> str:
     return "FAILED: " + ", ".join(broken) if broken else "ok"
 
 
-def _export_words(found: InputReport) -> str:
+def _export_words(found: InputReport, *, lossy: bool) -> str:
     if found.export is None:
         return "-"
+    if lossy:
+        return f"{found.export.agreement:.1%} equal"
     if found.export.beyond:
         return f"FAILED: {found.export.beyond} pixels differ beyond near-ties"
     if found.export.near_ties:

@@ -1,6 +1,16 @@
-"""Frozen graph to ONNX: exported by tf2onnx, put in canonical form, verified, then put in place."""
+"""Frozen graph to ONNX: tf2onnx's model, transformed by a profile, verified, put in place."""
 
-from toolkit.convert.conversion import OPSETS, Conversion, convert_model
+from toolkit.convert.conversion import DEFAULT_PROFILE, OPSETS, Conversion, convert_model
 from toolkit.convert.manifest import Manifest, read_manifest
+from toolkit.convert.profiles import PROFILES, Profile
 
-__all__ = ["OPSETS", "Conversion", "Manifest", "convert_model", "read_manifest"]
+__all__ = [
+    "DEFAULT_PROFILE",
+    "OPSETS",
+    "PROFILES",
+    "Conversion",
+    "Manifest",
+    "Profile",
+    "convert_model",
+    "read_manifest",
+]

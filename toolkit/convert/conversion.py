@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from toolkit import __version__
 from toolkit.catalog import INPUT, OUTPUT, Network
-from toolkit.convert.canonical import canonical_form
 from toolkit.convert.manifest import Manifest
-from toolkit.convert.nearest import exact_nearest
+from toolkit.convert.profiles import Profile, find_profile
 from toolkit.errors import BackendError, MissingDependencyError, UsageError
 from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph, parse_graph
 from toolkit.parity import NEAR_TIE
@@ -35,13 +34,7 @@ if TYPE_CHECKING:
 
 OPSETS = range(11, 19)
 DEFAULT_OPSET = 18
-PROFILE = "plain"
-PASSES = ("exact_nearest", "canonical_form")
-"""What is done to tf2onnx's model, in this order; written into the export.
-
-A pass that comes to give another model gets another name, such as ``exact_nearest 2``: exports that
-were made by other passes are not run any more.
-"""
+DEFAULT_PROFILE = "plain"
 
 
 @dataclass(frozen=True)
@@ -69,6 +62,7 @@ class Conversion:
 def convert_model(
     graph: FrozenGraph,
     *,
+    profile: str = DEFAULT_PROFILE,
     opset: int = DEFAULT_OPSET,
     output: Path | None = None,
     store: Store | None = None,
@@ -80,10 +74,12 @@ def convert_model(
     Parameters
     ----------
     graph : FrozenGraph
+    profile : str
+        A name in `toolkit.convert.PROFILES`.
     opset : int
         11 to 18.
     output : Path, optional
-        Where to put it; by default ``exported/<model>.plain.opset<N>.onnx`` in the store.
+        Where to put it; by default ``exported/<model>.<profile>.opset<N>.onnx`` in the store.
     store : Store, optional
         By default the user's.
     images : mapping of str to (h, w, 3) uint8 RGB, optional
@@ -99,9 +95,11 @@ def convert_model(
     Raises
     ------
     UsageError
-        The opset is out of range.
+        The opset is out of range, or there is no such profile.
     GraphError
         The graph breaks the contract.
+    ConversionError
+        A pass of the profile does not recognise the graph.
     BackendError
         tf2onnx or the ONNX checker refuses the graph.
     MissingDependencyError
@@ -109,10 +107,11 @@ def convert_model(
     """
     if opset not in OPSETS:
         raise UsageError(f"opset {opset} is out of range", f"choose {OPSETS[0]} to {OPSETS[-1]}")
+    recipe = find_profile(profile)
     store = store or Store.default()
-    path = output or store.export_path(graph.name, PROFILE, opset)
+    path = output or store.export_path(graph.name, recipe.name, opset)
     network = inspect_graph(graph).network
-    content = export_graph(graph, network, opset)
+    content = export_graph(graph, network, opset, recipe)
     report = verify_model(graph, images=images, export=content, progress=progress)
     manifest = Manifest(
         file=path.name,
@@ -120,7 +119,8 @@ def convert_model(
         size=len(content),
         model=graph.name,
         source_graph_sha256=graph.sha256,
-        profile=PROFILE,
+        profile=recipe.name,
+        passes=recipe.passes,
         opset=opset,
         input=INPUT.name,
         output=OUTPUT.name,
@@ -131,6 +131,8 @@ def convert_model(
         verification={
             "passed": report.passed,
             "near_tie": NEAR_TIE,
+            "least_agreement": report.least_agreement,
+            "agreement": report.agreement,
             "inputs": [dataclasses.asdict(found) for found in report.inputs],
         },
     )
@@ -140,8 +142,8 @@ def convert_model(
     return Conversion(path, report.passed, manifest, report)
 
 
-def export_graph(graph: FrozenGraph, network: Network, opset: int) -> bytes:
-    """Return the ONNX bytes of a frozen graph: tf2onnx's, canonical, checked, with metadata."""
+def export_graph(graph: FrozenGraph, network: Network, opset: int, profile: Profile) -> bytes:
+    """Return the ONNX bytes of a frozen graph: tf2onnx's, by a profile, checked, with metadata."""
     import_tensorflow()
     try:
         import onnx
@@ -163,8 +165,8 @@ def export_graph(graph: FrozenGraph, network: Network, opset: int) -> bytes:
             # What tf2onnx raises for an operation it can't express; its message names it.
             reason = str(error).splitlines()[0]
             raise BackendError(f"tf2onnx does not convert {graph.source}: {reason}") from error
-    model = canonical_form(exact_nearest(model))
-    _describe(model, graph, network, opset)
+    model = profile.apply(model, network.crop)
+    _describe(model, graph, network, opset, profile)
     try:
         model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
         onnx.checker.check_model(model, full_check=True)
@@ -174,11 +176,15 @@ def export_graph(graph: FrozenGraph, network: Network, opset: int) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _describe(model: ModelProto, graph: FrozenGraph, network: Network, opset: int) -> None:
+def _describe(
+    model: ModelProto, graph: FrozenGraph, network: Network, opset: int, profile: Profile
+) -> None:
     """Name the free dimensions and write down what a reader of the file needs to know."""
     import onnx
 
     for value in (*model.graph.input, *model.graph.output):
+        if value.name not in (INPUT.name, OUTPUT.name):
+            continue
         for dim, name in zip(
             value.type.tensor_type.shape.dim[1:3], ("height", "width"), strict=True
         ):
@@ -186,15 +192,17 @@ def _describe(model: ModelProto, graph: FrozenGraph, network: Network, opset: in
     metadata = {
         "model": graph.name,
         "source_graph_sha256": graph.sha256,
-        "profile": PROFILE,
+        "profile": profile.name,
         "opset": str(opset),
-        "passes": json.dumps(PASSES),
+        "passes": json.dumps(profile.passes),
         "input": INPUT.name,
         "output": OUTPUT.name,
         "crop": json.dumps(network.crop),
         "labels": json.dumps(network.labels),
         "tools": json.dumps(_tools(), sort_keys=True),
     }
+    if profile.least_agreement is not None:
+        metadata["least_agreement"] = json.dumps(profile.least_agreement)
     onnx.helper.set_model_props(model, dict(sorted(metadata.items())))
 
 

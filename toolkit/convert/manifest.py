@@ -25,7 +25,10 @@ class Manifest:
     model, source_graph_sha256 : str
         The model's name and the frozen graph it was made from.
     profile : str
-        The recipe: ``plain``.
+        The recipe, such as ``plain``.
+    passes : tuple of str
+        What was done to tf2onnx's model, in this order; empty in manifests of before there were
+        profiles.
     opset : int
         Of the default ONNX domain.
     input, output : str
@@ -39,7 +42,8 @@ class Manifest:
     created : str
         When, ISO 8601, UTC.
     verification : dict
-        ``passed``, the rule's ``near_tie``, and per input what `toolkit verify` reports.
+        ``passed``; the rule's ``near_tie``, or the ``least_agreement`` that was asked for instead
+        and the ``agreement`` found; per input what `toolkit verify` reports.
     """
 
     file: str
@@ -56,6 +60,7 @@ class Manifest:
     tools: dict[str, str]
     created: str
     verification: dict[str, Any]
+    passes: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the JSON document."""

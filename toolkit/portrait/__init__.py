@@ -6,7 +6,14 @@ from toolkit.portrait.blur import KERNEL, blur, hide_subject
 from toolkit.portrait.clock import STAGES, Clock, Stage, Stopwatch, untimed
 from toolkit.portrait.composite import blur_background
 from toolkit.portrait.mask import label_shares, photo_mask, subject_mask
-from toolkit.portrait.pipeline import PERSON, Portrait, Stages, make_portrait
+from toolkit.portrait.pipeline import (
+    PERSON,
+    Portrait,
+    Stages,
+    label_map,
+    make_portrait,
+    reference_labels,
+)
 from toolkit.portrait.preprocess import network_size, preprocess
 
 __all__ = [
@@ -21,11 +28,13 @@ __all__ = [
     "blur",
     "blur_background",
     "hide_subject",
+    "label_map",
     "label_shares",
     "make_portrait",
     "network_size",
     "photo_mask",
     "preprocess",
+    "reference_labels",
     "subject_mask",
     "untimed",
 ]

@@ -1,0 +1,26 @@
+"""Preprocessing without waste: bytes are turned round before they become floats, one Sub, one Pad.
+
+Applies to every DeepLab graph. The normalising factor goes into the first Conv's weights: logits
+change by rounding only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toolkit.catalog import INPUT
+from toolkit.convert.deeplab import FLOAT, DeepLab
+
+
+def lean_input(net: DeepLab) -> None:
+    """Rebuild what lies between the input and the first Conv."""
+    resize = net.maker(net.resized)
+    turned = net.add("Transpose", INPUT.name, perm=[0, 3, 1, 2])
+    resize.input[0] = net.add("Cast", turned, to=FLOAT)
+    centred = net.add("Sub", net.resized, net.add_constant(np.float32(net.padding)))
+    spare = net.add("Sub", net.size, net.fitted)
+    pads = net.add("Concat", net.integers(0, 0, 0, 0, 0, 0), spare, axis=0)
+    net.stem.input[0] = net.add("Pad", centred, pads)
+    weights = net.weights(net.stem)
+    net.stem.input[1] = net.add_constant((weights * np.float32(net.scale)).astype(np.float32))
+    net.scale = 1.0

@@ -1,0 +1,49 @@
+"""One subject's mask: its logit less the best other's, enlarged in place of all logits.
+
+The subject's number is a second input of the file, ``Subject:0``, a scalar int64. The label map
+then holds that number where the margin is above 0, and 0 elsewhere (1 elsewhere if the subject is
+0, so that the mask can be told). Applies to every DeepLab graph.
+
+May change the mask: between two other classes the margin's interpolation lies below the
+interpolation's margin, so a mask may lose pixels at the meeting of three classes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toolkit.catalog import SUBJECT
+from toolkit.convert.deeplab import INT64, DeepLab
+from toolkit.convert.passes.labels_on_photo import enlarge, place_labels
+
+
+def subject_margin(net: DeepLab) -> None:
+    """Rebuild what lies between the logits and the nearest-neighbour Resize."""
+    from onnx import helper
+
+    head = net.producer(net.logits)
+    while head is not None and head.op_type != "Conv":
+        head = net.producer(head.input[0])
+    if head is None:
+        net.refuse("a Conv that gives the logits", "none")
+    count = net.weights(head).shape[0]
+    net.model.graph.input.append(helper.make_tensor_value_info(SUBJECT.name, INT64, []))
+    numbers = net.add_constant(np.arange(count, dtype=np.int64).reshape(1, count, 1, 1))
+    own = net.add("Equal", numbers, SUBJECT.name)
+    lowest = net.add_constant(np.float32(np.finfo(np.float32).min))
+    margin = net.add(
+        "Sub",
+        _largest(net, net.add("Where", own, net.logits, lowest)),
+        _largest(net, net.add("Where", own, lowest, net.logits)),
+    )
+    ahead = net.add("Greater", enlarge(net, margin), net.add_constant(np.float32(0)))
+    is_zero = net.add("Equal", SUBJECT.name, net.add_constant(np.int64(0)))
+    other = net.add("Cast", is_zero, to=INT64)
+    place_labels(net, net.add("Where", ahead, SUBJECT.name, other))
+
+
+def _largest(net: DeepLab, name: str) -> str:
+    """Add the largest logit of each pixel: (1, 1, h, w)."""
+    if net.opset < 18:  # from there on the axes are an input
+        return net.add("ReduceMax", name, axes=[1], keepdims=1)
+    return net.add("ReduceMax", name, net.integers(1), keepdims=1)

@@ -1,0 +1,135 @@
+"""The profiles: named recipes of passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit.convert.canonical import canonical_form
+from toolkit.convert.deeplab import DeepLab
+from toolkit.convert.nearest import exact_nearest
+from toolkit.convert.passes import PASSES
+from toolkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+ALWAYS = {"exact_nearest": exact_nearest, "canonical_form": canonical_form}
+"""What every recipe ends with, in this order; these take any model of tf2onnx's."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A named recipe.
+
+    Attributes
+    ----------
+    name : str
+        What users type and files are named by.
+    about : str
+        One line for people.
+    network_passes : tuple of str
+        What is done to the network, by name, in this order.
+    least_agreement : float or None
+        Mean share of the pixels, over the inputs of verification, that have TF1's label at least,
+        0..1; None: the near-tie rule decides. It is there to catch a broken graph: quality is
+        measured against ground truth.
+    """
+
+    name: str
+    about: str
+    network_passes: tuple[str, ...] = ()
+    least_agreement: float | None = None
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """All its passes, as they are written into the export."""
+        return (*self.network_passes, *ALWAYS)
+
+    def apply(self, model: ModelProto, crop: tuple[int, int]) -> ModelProto:
+        """Transform tf2onnx's model.
+
+        Parameters
+        ----------
+        model : ModelProto
+            Not changed.
+        crop : (int, int)
+            Height and width of the network's crop.
+
+        Raises
+        ------
+        ConversionError
+            A pass does not recognise the graph.
+        """
+        if self.network_passes:
+            net = DeepLab(model, crop)
+            for name in self.network_passes:
+                PASSES[name](net)
+            model = net.model
+        for transform in ALWAYS.values():
+            model = transform(model)
+        return model
+
+
+_PROFILES = (
+    Profile("plain", "what tf2onnx gives, with TensorFlow's nearest-neighbour rounding"),
+    Profile(
+        "exact",
+        "TF1's label map, with less work around the network",
+        (
+            "lean_input",
+            "pooled_bias",
+            "compose_linear",
+            "photo_area_head",
+            "labels_on_photo",
+            "split_wide_blocks",
+        ),
+    ),
+    Profile(
+        "stride16",
+        "the atrous layers put back to output stride 16",
+        (
+            "lean_input",
+            "pooled_bias",
+            "compose_linear",
+            "output_stride_16",
+            "photo_area_head",
+            "labels_on_photo",
+        ),
+        least_agreement=0.8,
+    ),
+    Profile(
+        "fit",
+        "computed on the photo's own area instead of the padded crop",
+        ("lean_input", "pooled_bias", "compose_linear", "fit_area", "labels_on_photo"),
+        least_agreement=0.8,
+    ),
+    Profile(
+        "fast",
+        "stride 16 on the photo's own area, one subject's mask",
+        (
+            "lean_input",
+            "pooled_bias",
+            "compose_linear",
+            "output_stride_16",
+            "fit_area",
+            "subject_margin",
+        ),
+        least_agreement=0.8,
+    ),
+)
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}
+
+
+def find_profile(name: str) -> Profile:
+    """Return the profile of a name.
+
+    Raises
+    ------
+    UsageError
+        There is none.
+    """
+    try:
+        return PROFILES[name]
+    except KeyError as error:
+        raise UsageError(f"no profile {name!r}", f"choose from: {', '.join(PROFILES)}") from error
