@@ -24,7 +24,7 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """The rule. The defaults were chosen by simulation from recorded noise, see docs/gate.md.
+    """The rule. The defaults were chosen by simulation from recorded noise: docs/gate-proof.md.
 
     Attributes
     ----------

@@ -1,0 +1,1 @@
+"""What `toolkit gate` is worth: recorded noise, gates simulated from it, and real ones."""
