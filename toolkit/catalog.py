@@ -41,6 +41,8 @@ INPUT = TensorSpec("ImageTensor:0", ("uint8",), 4, "[1, H, W, 3] RGB, 0..255")
 OUTPUT = TensorSpec("SemanticPredictions:0", ("int32", "int64"), 3, "[1, H, W] label map")
 SUBJECT = TensorSpec("Subject:0", ("int64",), 0, "[] label")
 """A second input, of exports that give one subject's mask; frozen graphs have none."""
+LOGITS = TensorSpec("Logits:0", ("float32",), 4, "[1, labels, rows, columns]")
+"""A second output, of exports that were asked for it."""
 
 
 @dataclass(frozen=True)

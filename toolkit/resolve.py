@@ -13,7 +13,7 @@ from toolkit.backends import Backend, find_backend, load_backend
 from toolkit.catalog import ARCHIVE_SUFFIX, Catalog, load_catalog
 from toolkit.convert import DEFAULT_PROFILE, OPSETS, PROFILES, convert_model
 from toolkit.convert.conversion import DEFAULT_OPSET
-from toolkit.convert.profiles import Profile, find_profile
+from toolkit.convert.profiles import WITH_LOGITS, Profile, find_profile
 from toolkit.errors import (
     BackendError,
     ExportError,
@@ -127,7 +127,8 @@ def resolve_model(
 def _split_profile(argument: str) -> tuple[str | None, str] | None:
     """Split ``MODEL+PROFILE``; None where no profile's name ends the argument."""
     name, plus, profile = argument.rpartition("+")
-    return (name or None, profile) if plus and profile in PROFILES else None
+    known = profile.removesuffix(WITH_LOGITS) in PROFILES
+    return (name or None, profile) if plus and known else None
 
 
 def _from_path(path: Path, kind: Kind, suffix: str, *, trusted: bool) -> Model:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import Command, write_graph
 from toolkit.catalog import load_catalog
+from toolkit.convert import PROFILES
+from toolkit.store import Store
 
 pytestmark = pytest.mark.tensorflow
 
@@ -46,3 +48,28 @@ def test_a_folder_that_can_not_be_written_is_one_line(toolkit: Command, tmp_path
     done = toolkit("convert", "--quiet", "--output", tmp_path / "file" / "a.onnx")
     assert done.code == 3
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.tensorflow
+def test_a_profile_with_logits_lies_beside_the_one_without(toolkit: Command) -> None:
+    for options in ([], ["--logits"]):
+        done = toolkit("convert", "standin", "--profile", "fit", *options, "--json", "--quiet")
+        assert done.code == 0, done.stderr
+        manifest = json.loads(done.stdout)["manifest"]
+        assert ("logits_output" in manifest["passes"]) == bool(options)
+    names = {path.name for path in Store.default().exported.glob("*.onnx")}
+    assert names == {"standin.fit.opset18.onnx", "standin.fit-logits.opset18.onnx"}
+
+
+def test_the_profiles_are_listed_without_a_model(toolkit: Command) -> None:
+    done = toolkit("convert", "--profiles")
+    assert done.code == 0
+    for name, profile in PROFILES.items():
+        assert name in done.stdout
+        assert ", ".join(profile.passes) in done.stdout
+
+
+def test_a_profile_that_is_none_is_a_usage_error(toolkit: Command) -> None:
+    done = toolkit("convert", "standin", "--profile", "quick")
+    assert done.code == 2
+    assert "choose from: plain, exact" in done.stderr

@@ -35,6 +35,10 @@ def convert_command(
             show_default=False,
         ),
     ] = None,
+    logits: Annotated[
+        bool,
+        typer.Option("--logits", help="Give the network's logits out as well, for a soft edge."),
+    ] = False,
     profiles: Annotated[
         bool, typer.Option("--profiles", help="List the profiles and their passes, and end.")
     ] = False,
@@ -67,6 +71,7 @@ def convert_command(
     Example: `toolkit convert standin --profile fast --opset 13`
     """
     from toolkit.convert import DEFAULT_PROFILE, PROFILES, convert_model
+    from toolkit.convert.profiles import WITH_LOGITS
     from toolkit.errors import UsageError
     from toolkit.graphs import inspect_graph
     from toolkit.resolve import resolve_model
@@ -87,7 +92,7 @@ def convert_command(
     with console.progress("converting") as progress:
         made = convert_model(
             graph,
-            profile=profile or found.profile or DEFAULT_PROFILE,
+            profile=(profile or found.profile or DEFAULT_PROFILE) + WITH_LOGITS * logits,
             opset=opset,
             output=output,
             images=photo_inputs([], inspect_graph(graph).network.crop),

@@ -102,8 +102,16 @@ class Editor:
         if value is not None:
             node.attribute.append(helper.make_attribute(key, value))
 
-    def add(self, operation: str, *inputs: str, **attributes: Any) -> str:
+    def add(self, operation: str, *inputs: str, name: str = "", **attributes: Any) -> str:
         """Add a node of one output.
+
+        Parameters
+        ----------
+        operation : str
+        *inputs : str
+        name : str
+            What its output is to be called; by default a name of its own.
+        **attributes
 
         Returns
         -------
@@ -112,7 +120,7 @@ class Editor:
         """
         from onnx import helper
 
-        name = f"toolkit/{operation}_{len(self.model.graph.node)}"
+        name = name or f"toolkit/{operation}_{len(self.model.graph.node)}"
         self.model.graph.node.append(
             helper.make_node(operation, list(inputs), [name], name=name, **attributes)
         )

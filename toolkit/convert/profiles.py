@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+
+WITH_LOGITS = "-logits"
+"""Behind a profile's name: the same, and the logits as a second output."""
 
 ALWAYS = {"exact_nearest": exact_nearest, "canonical_form": canonical_form}
 """What every recipe ends with, in this order; these take any model of tf2onnx's."""
@@ -122,14 +126,18 @@ PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}
 
 
 def find_profile(name: str) -> Profile:
-    """Return the profile of a name.
+    """Return the profile of a name; ``NAME-logits`` gives the logits out as well.
 
     Raises
     ------
     UsageError
         There is none.
     """
-    try:
-        return PROFILES[name]
-    except KeyError as error:
-        raise UsageError(f"no profile {name!r}", f"choose from: {', '.join(PROFILES)}") from error
+    base = name.removesuffix(WITH_LOGITS)
+    if base not in PROFILES:
+        raise UsageError(f"no profile {name!r}", f"choose from: {', '.join(PROFILES)}")
+    profile = PROFILES[base]
+    if base == name:
+        return profile
+    passes = (*profile.network_passes, "logits_output")
+    return dataclasses.replace(profile, name=name, network_passes=passes)

@@ -10,6 +10,7 @@ import onnx
 import pytest
 
 from tests.convert.networks import CROP, Runner, fits, photo, raw_model, transformed
+from toolkit.catalog import INPUT, LOGITS, OUTPUT
 from toolkit.convert.deeplab import DeepLab
 from toolkit.convert.passes import PASSES
 from toolkit.convert.profiles import PROFILES
@@ -126,3 +127,15 @@ def test_wide_blocks_are_split_and_give_the_same(monkeypatch: pytest.MonkeyPatch
 
 def test_narrow_blocks_are_left_as_they_are() -> None:
     assert transformed(raw_model(), "split_wide_blocks") == transformed(raw_model())
+
+
+@pytest.mark.parametrize("names", [(), EXACT], ids=["plain", "exact"])
+def test_logits_come_out_as_the_network_gives_them(names: tuple[str, ...]) -> None:
+    image = photo(54, 97)
+    model = transformed(raw_model(), *names, "logits_output")
+    assert [value.name for value in model.graph.output] == [OUTPUT.name, LOGITS.name]
+    after = Runner(model)
+    (logits,) = after.session.run([LOGITS.name], {INPUT.name: image[np.newaxis]})
+    enlarged = runner(*names).enlarged_logits(image)
+    np.testing.assert_allclose(logits[0], enlarged[:, ::8, ::8], atol=2e-4)
+    np.testing.assert_array_equal(after.labels(image), runner(*names).labels(image))

@@ -14,6 +14,7 @@ from toolkit.convert.passes.compose_linear import compose_linear
 from toolkit.convert.passes.fit_area import fit_area
 from toolkit.convert.passes.labels_on_photo import labels_on_photo
 from toolkit.convert.passes.lean_input import lean_input
+from toolkit.convert.passes.logits_output import logits_output
 from toolkit.convert.passes.output_stride_16 import output_stride_16
 from toolkit.convert.passes.photo_area_head import photo_area_head
 from toolkit.convert.passes.pooled_bias import pooled_bias
@@ -25,6 +26,7 @@ PASSES: dict[str, Callable[[DeepLab], None]] = {
     "fit_area": fit_area,
     "labels_on_photo": labels_on_photo,
     "lean_input": lean_input,
+    "logits_output": logits_output,
     "output_stride_16": output_stride_16,
     "photo_area_head": photo_area_head,
     "pooled_bias": pooled_bias,
