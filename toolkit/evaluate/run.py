@@ -37,7 +37,7 @@ from toolkit.evaluate.schema import (
 )
 from toolkit.graphs import read_graph
 from toolkit.host import available_cores, host_facts
-from toolkit.portrait import make_portrait, photo_mask, subject_mask
+from toolkit.portrait import label_map, photo_mask, preprocess, subject_mask
 from toolkit.resolve import Model
 from toolkit.store import Store
 
@@ -222,7 +222,7 @@ def _judge_variant(
         for number, item in enumerate(dataset.items):
             step(number)
             photo = dataset.read(item)
-            labels = make_portrait(photo.bgr, backend, subject=label).labels
+            labels = label_map(backend, preprocess(photo.bgr, backend.network.crop), label)
             judged = _judge(contender.name, number, photo, labels, label, voc_label)
             qualities.append(judged.quality)
             if counts is not None:

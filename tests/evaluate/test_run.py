@@ -1,0 +1,50 @@
+"""Variants judged: what an export of one subject's mask is asked for, and what it can't give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.evaluate.datasets import nobody, write_voc
+from toolkit.backends.base import Closing
+from toolkit.catalog import Network
+from toolkit.evaluate import run
+from toolkit.evaluate.dataset import open_dataset, voc_labels
+from toolkit.evaluate.run import run_evaluation
+from toolkit.resolve import resolve_model
+
+PERSON = 15
+
+
+class OneSubject(Closing):
+    """A backend whose file gives the mask of the subject it is asked for: here the left half."""
+
+    name = version = provider = "stub"
+    threads = 1
+    one_subject = True
+    network = Network((64, 64), voc_labels())
+
+    def segment(self, image: NDArray[np.uint8], *, subject: int) -> NDArray[np.int64]:
+        labels = np.zeros(image.shape[:2], np.int64)
+        labels[:, : image.shape[1] // 2] = subject
+        return labels
+
+    def close(self) -> None:
+        pass
+
+
+def test_an_export_of_one_subject_is_asked_for_it_and_has_no_miou(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_open", lambda *_: OneSubject())
+    truth = np.zeros((60, 80), np.uint8)
+    truth[:, :40] = PERSON
+    dataset = open_dataset(write_voc(tmp_path / "voc", {"a": (nobody(), truth)}))
+    *_, evaluation = run_evaluation(dataset, resolve_model("standin"))
+    (variant,) = evaluation.variants
+    (photo,) = variant.photos
+    assert photo.iou == 1
+    assert variant.classes == ()
