@@ -112,6 +112,35 @@ def test_random_sizes_agree_under_the_near_tie_rule(in_real_store: Path, shared:
             assert compared.passed, (number, height, width, compared)
 
 
+def test_exact_holds_on_every_photo_under_the_near_tie_rule(
+    in_real_store: Path, shared: Path
+) -> None:
+    from toolkit.media import read_photo
+
+    model = resolve_model(f"{NAME}+exact")
+    with (
+        TfBackend(model.graph(), threads=2) as reference,
+        OnnxBackend(ensure_export(model), threads=2) as candidate,
+    ):
+        for path in photos_of(shared):
+            image = preprocess(read_photo(path).bgr, reference.network.crop)
+            found = reference.refer(image)
+            compared = compare_label_maps(found.labels, candidate.segment(image), found.margins)
+            assert compared.passed, (path.name, compared)
+
+
+@pytest.mark.parametrize("profile", ["stride16", "fit", "fast"])
+def test_profiles_that_may_change_labels_find_the_same_people(
+    toolkit: Command, in_real_store: Path, shared: Path, tmp_path: Path, profile: str
+) -> None:
+    photo = shared / "photos" / "rice_rgba_801x1024.png"
+    done = toolkit(
+        "parity", photo, "--model", f"{NAME}+{profile}", "--min-agreement", "0.97",
+        "--min-iou", "0.97",
+    )  # fmt: skip
+    assert done.code == 0, done.stdout
+
+
 def test_an_archive_of_another_crop_and_width_given_by_path_works_in_every_command(
     toolkit: Command, home: Path, shared: Path, tmp_path: Path
 ) -> None:
