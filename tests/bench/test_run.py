@@ -208,8 +208,9 @@ def test_what_a_variant_needs_is_made_before_any_process_starts(
 ) -> None:
     asked = refusals(monkeypatch)
 
-    def convert(model: Model, store: object) -> Path:
+    def convert(model: Model, store: object, *, profile: str | None) -> Path:
         assert not asked
+        assert profile is None
         path = tmp_path / f"{model.name}.made.onnx"
         path.write_bytes(b"bytes")
         return path
