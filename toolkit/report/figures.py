@@ -164,7 +164,8 @@ def frontier_plot(name: str, marks: Sequence[Mark], across: str, up: str) -> str
     """
     height, foot, side = 3.1, 0.50, 0.55
     with _blank(name, height) as page:
-        axes = page.axes(foot, height - foot - 0.35, left=side)
+        # half of a number may stand beyond the last place of an axis
+        axes = page.axes(foot, height - foot - 0.35, left=side, right=side / 2)
         axes.yaxis.set_visible(True)
         axes.spines[["right", "top"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color(_LINE)
@@ -285,10 +286,12 @@ class _Page:
     height: float
     drawn: str = ""
 
-    def axes(self, bottom: float, height: float, *, left: float = EDGE) -> Axes:
-        """Add axes over the whole width, or from a margin on."""
+    def axes(
+        self, bottom: float, height: float, *, left: float = EDGE, right: float = EDGE
+    ) -> Axes:
+        """Add axes over the whole width, or between margins."""
         axes = self.figure.add_axes(
-            (left / WIDTH, bottom / self.height, 1 - (left + EDGE) / WIDTH, height / self.height)
+            (left / WIDTH, bottom / self.height, 1 - (left + right) / WIDTH, height / self.height)
         )
         axes.patch.set_visible(False)
         axes.yaxis.set_visible(False)
