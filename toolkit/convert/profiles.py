@@ -86,7 +86,6 @@ _PROFILES = (
             "compose_linear",
             "photo_area_head",
             "labels_on_photo",
-            "split_wide_blocks",
         ),
     ),
     Profile(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 
 import numpy as np
 import onnx
@@ -107,26 +106,6 @@ def test_only_the_photos_area_is_enlarged() -> None:
     image = photo(54, 97)
     assert runner().enlarged_logits(image).shape[1:] == (97, 97)
     assert runner("labels_on_photo").enlarged_logits(image).shape[1:] == (57, 97)
-
-
-def test_wide_blocks_are_split_and_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    room = importlib.import_module("toolkit.convert.passes.split_wide_blocks")
-    monkeypatch.setattr(room, "WIDEST", 20)
-    after = transformed(raw_model(), "split_wide_blocks")
-    widths = [
-        tensor.dims[0]
-        for tensor in after.graph.initializer
-        if len(tensor.dims) == 4 and tensor.dims[1] == 1 and tensor.dims[2] == 3
-    ]
-    assert set(widths) == {16}  # 48 channels in three slices
-    image = photo(60, 97)
-    np.testing.assert_allclose(
-        Runner(after).enlarged_logits(image), runner().enlarged_logits(image), atol=2e-4
-    )
-
-
-def test_narrow_blocks_are_left_as_they_are() -> None:
-    assert transformed(raw_model(), "split_wide_blocks") == transformed(raw_model())
 
 
 @pytest.mark.parametrize("names", [(), EXACT], ids=["plain", "exact"])

@@ -18,7 +18,6 @@ from toolkit.convert.passes.logits_output import logits_output
 from toolkit.convert.passes.output_stride_16 import output_stride_16
 from toolkit.convert.passes.photo_area_head import photo_area_head
 from toolkit.convert.passes.pooled_bias import pooled_bias
-from toolkit.convert.passes.split_wide_blocks import split_wide_blocks
 from toolkit.convert.passes.subject_margin import subject_margin
 
 PASSES: dict[str, Callable[[DeepLab], None]] = {
@@ -30,7 +29,6 @@ PASSES: dict[str, Callable[[DeepLab], None]] = {
     "output_stride_16": output_stride_16,
     "photo_area_head": photo_area_head,
     "pooled_bias": pooled_bias,
-    "split_wide_blocks": split_wide_blocks,
     "subject_margin": subject_margin,
 }
 """A pass that comes to give another model gets another name, such as ``fit_area 2``: exports that
