@@ -256,3 +256,5 @@ def test_exports_of_several_profiles_lie_beside_each_other(tmp_path: Path) -> No
         "net.fast.opset18.onnx",
     }
     assert find_export(resolve_model(str(tmp_path / "net.pb")), profile="fast") == made["fast"]
+    named = resolve_model(f"{tmp_path / 'net.pb'}+plain")
+    assert find_export(named, profile="fast") == made["plain"]  # what the user asked for goes first

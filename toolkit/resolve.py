@@ -220,7 +220,7 @@ def find_export(
     store : Store, optional
         By default the user's.
     profile : str, optional
-        A name in `toolkit.convert.PROFILES`; by default the model's own, else the toolkit's.
+        Of a model that names none: a name in `toolkit.convert.PROFILES`; by default the toolkit's.
     """
     recipe = _recipe(model, profile)
     found, outdated = _find_exports(model, graph, store or Store.default(), recipe)
@@ -230,7 +230,7 @@ def find_export(
 
 
 def _recipe(model: Model, profile: str | None) -> Profile:
-    return find_profile(profile or model.profile or DEFAULT_PROFILE)
+    return find_profile(model.profile or profile or DEFAULT_PROFILE)
 
 
 def _find_exports(
@@ -270,7 +270,7 @@ def ensure_export(model: Model, store: Store | None = None, *, profile: str | No
     store : Store, optional
         By default the user's.
     profile : str, optional
-        A name in `toolkit.convert.PROFILES`; by default the model's own, else the toolkit's.
+        Of a model that names none: a name in `toolkit.convert.PROFILES`; by default the toolkit's.
 
     Raises
     ------
@@ -346,6 +346,6 @@ def open_backend(
     artefact = (
         model.graph(store)
         if spec.artefact == "graph"
-        else ensure_export(model, store, profile=model.profile or spec.profile)
+        else ensure_export(model, store, profile=spec.profile)
     )
     return load_backend(name, artefact, threads=threads, provider=provider)

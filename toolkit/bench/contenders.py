@@ -126,7 +126,7 @@ def _make_ready(
         return Contender(
             str(variant), variant, path, facts, graph.labels, graph.trusted, asked=asked
         )
-    path = ensure_export(model, store, profile=model.profile or spec.profile)
+    path = ensure_export(model, store, profile=spec.profile)
     facts = ModelFacts(model.name, graph_behind_export(path), sha256_of(path))
     return Contender(str(variant), variant, path, facts, asked=asked)
 
