@@ -85,7 +85,12 @@ class Cast:
         self.labels = labels
         self.network = Network(OFFICIAL_CROP, load_catalog().bundled.network.labels)
 
-    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+    def segment(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        subject: int | None = None,  # noqa: ARG002 - it gives every label
+    ) -> NDArray[np.integer[Any]]:
         """Label an image, seemingly."""
         self.backend.segment(image)
         return self.labels

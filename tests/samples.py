@@ -18,13 +18,19 @@ class PaintedBackend:
     version = "0"
     provider = "paint"
     threads = 1
+    one_subject = False
 
     def __init__(self, crop: tuple[int, int] = (65, 65), label: int = 15) -> None:
         self.network = Network(crop, generic_labels(21))
         self.label = label
         self.seen: list[tuple[int, ...]] = []
 
-    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+    def segment(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        subject: int | None = None,  # noqa: ARG002 - it gives every label
+    ) -> NDArray[np.integer[Any]]:
         """Call every pixel whose red is above the mean the subject."""
         self.seen.append(image.shape)
         red = image[..., 0]

@@ -22,10 +22,8 @@ from toolkit.portrait import (
     KERNEL,
     PERSON,
     blur_background,
-    label_map,
     photo_mask,
     preprocess,
-    reference_labels,
     subject_mask,
 )
 
@@ -34,6 +32,29 @@ NEAR_TIE = 1e-3
 
 BAND = 8
 """Pixels to either side of a mask's edge that count as its band."""
+
+
+def expected_labels(
+    backend: Backend, labels: NDArray[np.integer[Any]], subject: int
+) -> NDArray[np.integer[Any]]:
+    """Return what a backend would have to give, made of the reference's label map.
+
+    Parameters
+    ----------
+    backend : Backend
+    labels : (h, w) integer
+        The reference's label map.
+    subject : int
+        The label that the backend is asked for.
+
+    Returns
+    -------
+    (h, w) integer
+        The same, or where the backend gives one subject's mask with the subject's label alone.
+    """
+    if not backend.one_subject:
+        return labels
+    return np.where(labels == subject, subject, int(subject == 0)).astype(labels.dtype)
 
 
 @dataclass(frozen=True)
@@ -273,7 +294,7 @@ def check_parity(
     height, width = photo.shape[:2]
     image = preprocess(photo, reference.network.crop)
     found = reference.refer(image)
-    labels = label_map(candidate, image, subject)
+    labels = candidate.segment(image, subject=subject)
     masks = [
         photo_mask(subject_mask(one, subject), height, width) for one in (found.labels, labels)
     ]
@@ -281,7 +302,7 @@ def check_parity(
     return (
         PhotoParity(
             labels=compare_label_maps(
-                reference_labels(candidate, found.labels, subject), labels, found.margins
+                expected_labels(candidate, found.labels, subject), labels, found.margins
             ),
             mask=compare_masks(masks[0], masks[1]),
             network_size=(image.shape[0], image.shape[1]),

@@ -17,8 +17,8 @@ from toolkit.errors import ExportError, MissingDependencyError
 from toolkit.graphs import FrozenGraph, GraphContract
 from toolkit.host import available_cores
 from toolkit.media import demo_photo, read_photo
-from toolkit.parity import LabelComparison, compare_label_maps
-from toolkit.portrait import PERSON, label_map, preprocess, reference_labels
+from toolkit.parity import LabelComparison, compare_label_maps, expected_labels
+from toolkit.portrait import PERSON, preprocess
 
 log = logging.getLogger(__name__)
 
@@ -224,9 +224,9 @@ def _check(
     export, difference = None, None
     if candidate is not None:
         subject = _commonest(first.labels, len(reference.network.labels))
-        found = label_map(candidate.backend, image, subject)
+        found = candidate.backend.segment(image, subject=subject)
         export = compare_label_maps(
-            reference_labels(candidate.backend, first.labels, subject), found, first.margins
+            expected_labels(candidate.backend, first.labels, subject), found, first.margins
         )
         difference = candidate.logit_difference(image, first.logits)
     return InputReport(

@@ -28,6 +28,8 @@ BEFORE_PROVIDERS = """
 from toolkit.backends.base import BackendSpec
 
 class Fancy:
+    one_subject = False
+
     def __init__(self, artefact, *, threads):
         self.threads = threads
 
@@ -69,6 +71,16 @@ def test_one_from_before_there_were_providers_opens_and_refuses_to_be_told_one(
     assert spec.open(tmp_path, threads=3).threads == 3
     with pytest.raises(BackendError, match="fancy backend can't be told a provider; leave"):
         spec.open(tmp_path, threads=3, provider="CPU")
+
+
+def test_one_from_before_exports_of_one_subject_is_refused_by_name(
+    site: Path, tmp_path: Path
+) -> None:
+    before = BEFORE_PROVIDERS.replace("    one_subject = False\n", "")
+    install(site, "plugged_older", before, "fancy = plugged_older:SPEC")
+    spec = plugged_in(BACKENDS)["fancy"]
+    with pytest.raises(BackendError, match=r"fancy backend .* made for an older toolkit; update"):
+        spec.open(tmp_path, threads=3)
 
 
 @pytest.mark.parametrize(

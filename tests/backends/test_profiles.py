@@ -15,7 +15,7 @@ from toolkit.convert import PROFILES
 from toolkit.convert.conversion import export_graph
 from toolkit.errors import BackendError, ExportError
 from toolkit.graphs import inspect_graph
-from toolkit.portrait import label_map, make_portrait
+from toolkit.portrait import make_portrait
 
 pytestmark = pytest.mark.tensorflow
 
@@ -45,7 +45,7 @@ def test_openvino_gives_what_onnx_runtime_gives(exports: dict[str, Path], profil
     ):
         for size in SIZES:
             image = photo(*size, seed=3)
-            wanted, found = (label_map(backend, image, SUBJECT) for backend in (one, other))
+            wanted, found = (backend.segment(image, subject=SUBJECT) for backend in (one, other))
             assert found.shape == size
             assert (found != wanted).mean() < 0.002
 
@@ -73,5 +73,5 @@ def test_an_export_of_all_labels_is_not_told_the_subject(exports: dict[str, Path
     image = photo(97, 97, seed=3)
     with OnnxBackend(exports["exact"], threads=1) as backend:
         np.testing.assert_array_equal(
-            label_map(backend, image, SUBJECT), label_map(backend, image, 0)
+            backend.segment(image, subject=SUBJECT), backend.segment(image)
         )

@@ -31,6 +31,7 @@ class StubBackend(Closing):
     version = "1.2.3"
     provider = "stub"
     network = NETWORK
+    one_subject = False
 
     def __init__(self, name: str, threads: int, label: Labelling) -> None:
         self.name = name
@@ -40,7 +41,12 @@ class StubBackend(Closing):
         self.collecting: list[bool] = []
         self.closed = False
 
-    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+    def segment(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        subject: int | None = None,  # noqa: ARG002 - it gives every label
+    ) -> NDArray[np.integer[Any]]:
         """Label an image by the function given."""
         self.calls += 1
         self.collecting.append(gc.isenabled())

@@ -176,7 +176,7 @@ def test_a_backend_that_fails_on_one_photo_does_not_stop_the_others(
     write_photo(other, random_photo(2, 60, 60))
     segment = painted.segment
 
-    def fail_once(image: tutorial.Pixels) -> tutorial.Labels:
+    def fail_once(image: tutorial.Pixels, **_: object) -> tutorial.Labels:
         monkeypatch.setattr(painted, "segment", segment)
         raise BackendError("out of memory")
 

@@ -27,7 +27,8 @@ class OneSubject(Closing):
     one_subject = True
     network = Network((64, 64), voc_labels())
 
-    def segment(self, image: NDArray[np.uint8], *, subject: int) -> NDArray[np.int64]:
+    def segment(self, image: NDArray[np.uint8], *, subject: int | None = None) -> NDArray[np.int64]:
+        assert subject is not None
         labels = np.zeros(image.shape[:2], np.int64)
         labels[:, : image.shape[1] // 2] = subject
         return labels

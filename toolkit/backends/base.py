@@ -36,10 +36,8 @@ class Backend(Protocol):
         Size of the thread pool that runs one photo.
     network : Network
         Crop and labels of the network loaded.
-
-    A backend may have an attribute ``one_subject``: true where the file it runs gives one subject's
-    mask. Its `segment` then takes that label's number as the keyword ``subject``, and needs it;
-    `toolkit.portrait.label_map` hands it over.
+    one_subject : bool
+        Whether the file it runs gives one subject's mask instead of every label.
     """
 
     name: str
@@ -47,24 +45,30 @@ class Backend(Protocol):
     provider: str
     threads: int
     network: Network
+    one_subject: bool
 
-    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+    def segment(
+        self, image: NDArray[np.uint8], *, subject: int | None = None
+    ) -> NDArray[np.integer[Any]]:
         """Label every pixel; may be called from several threads at once.
 
         Parameters
         ----------
         image : (h, w, 3) uint8, RGB, 0..255
             Any size from 1x1; the network resizes it to its own crop.
+        subject : int, optional
+            The label that is wanted; needed where `one_subject`, and of no effect elsewhere.
 
         Returns
         -------
         (h, w) integer
-            The label map, 0 .. number of labels - 1.
+            The label map, 0 .. number of labels - 1. Where `one_subject`, the subject's number
+            where it is; elsewhere 0, or 1 where the subject is label 0.
 
         Raises
         ------
         BackendError
-            The runtime failed.
+            The runtime failed, or the subject it needs is not named.
         """
         ...
 
@@ -192,13 +196,19 @@ class BackendSpec:
         MissingDependencyError
             The runtime is not installed.
         BackendError, GraphError, ExportError
-            It does not take the artefact or the provider.
+            It does not take the artefact or the provider, or is a plug-in of an older toolkit.
         """
         factory = self.load()
-        if provider is None:
-            return factory(artefact, threads=threads)
-        if "provider" not in inspect.signature(factory).parameters:  # a plug-in of an older toolkit
+        named = {} if provider is None else {"provider": provider}
+        if named and "provider" not in inspect.signature(factory).parameters:
             raise BackendError(
                 f"the {self.name} backend can't be told a provider", "leave the provider out"
             )
-        return factory(artefact, threads=threads, provider=provider)
+        backend = factory(artefact, threads=threads, **named)
+        if not hasattr(backend, "one_subject"):
+            raise BackendError(
+                f"the {self.name} backend does not say whether it gives one subject's mask: it was "
+                "made for an older toolkit",
+                "update the package it comes from",
+            )
+        return backend

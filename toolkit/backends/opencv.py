@@ -60,6 +60,7 @@ class OpencvBackend(Closing):
     name = "opencv"
     version = cv2.__version__
     provider = f"OpenCV CPU + {PROVIDER}"
+    one_subject = False
 
     def __init__(
         self, artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
@@ -97,7 +98,12 @@ class OpencvBackend(Closing):
             raise ExportError(artefact, f"OpenCV does not load it: {_reason(error)}") from error
         self._lock = threading.Lock()  # a Net holds its input: one photo at a time
 
-    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+    def segment(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        subject: int | None = None,  # noqa: ARG002 - it gives every label
+    ) -> NDArray[np.integer[Any]]:
         """Label every pixel; see `Backend.segment`."""
         prepared = self._prepare(image)
         try:

@@ -58,6 +58,7 @@ class TfBackend(Closing):
 
     name = "tf"
     provider = "CPU"
+    one_subject = False
 
     def __init__(
         self, artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
@@ -82,7 +83,12 @@ class TfBackend(Closing):
         )
         self._session = tf.compat.v1.Session(graph=loaded, config=config)
 
-    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+    def segment(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        subject: int | None = None,  # noqa: ARG002 - it gives every label
+    ) -> NDArray[np.integer[Any]]:
         """Label every pixel; see `Backend.segment`."""
         return cast(NDArray[np.integer[Any]], self._run(OUTPUT.name, image)[0])
 

@@ -37,7 +37,7 @@ from toolkit.evaluate.schema import (
 )
 from toolkit.graphs import read_graph
 from toolkit.host import available_cores, host_facts
-from toolkit.portrait import label_map, photo_mask, preprocess, subject_mask
+from toolkit.portrait import photo_mask, preprocess, subject_mask
 from toolkit.resolve import Model
 from toolkit.store import Store
 
@@ -216,13 +216,13 @@ def _judge_variant(
         label = backend.network.require_label(subject)
         names = backend.network.labels
         # mIOU needs every label, and the network's numbers to mean what the masks' do
-        every_label = names == dataset.labels and not getattr(backend, "one_subject", False)
+        every_label = names == dataset.labels and not backend.one_subject
         counts = np.zeros((len(names),) * 2, np.int64) if every_label else None
         qualities = []
         for number, item in enumerate(dataset.items):
             step(number)
             photo = dataset.read(item)
-            labels = label_map(backend, preprocess(photo.bgr, backend.network.crop), label)
+            labels = backend.segment(preprocess(photo.bgr, backend.network.crop), subject=label)
             judged = _judge(contender.name, number, photo, labels, label, voc_label)
             qualities.append(judged.quality)
             if counts is not None:

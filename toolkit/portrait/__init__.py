@@ -10,9 +10,7 @@ from toolkit.portrait.pipeline import (
     PERSON,
     Portrait,
     Stages,
-    label_map,
     make_portrait,
-    reference_labels,
 )
 from toolkit.portrait.preprocess import network_size, preprocess
 
@@ -28,13 +26,11 @@ __all__ = [
     "blur",
     "blur_background",
     "hide_subject",
-    "label_map",
     "label_shares",
     "make_portrait",
     "network_size",
     "photo_mask",
     "preprocess",
-    "reference_labels",
     "subject_mask",
     "untimed",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,64 +30,11 @@ class Segmenter(Protocol):
 
     network: Network
 
-    def segment(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
-        """Turn (h, w, 3) uint8 RGB into its (h, w) label map."""
-        ...
-
-
-class SubjectSegmenter(Protocol):
-    """A backend with an export of one subject's mask."""
-
     def segment(
         self, image: NDArray[np.uint8], *, subject: int | None = None
     ) -> NDArray[np.integer[Any]]:
-        """Turn (h, w, 3) uint8 RGB into (h, w): the subject's number where it is, 0 elsewhere."""
+        """Turn (h, w, 3) uint8 RGB into (h, w) labels; only the subject's pixels need be right."""
         ...
-
-
-def label_map(
-    backend: Segmenter, image: NDArray[np.uint8], subject: int
-) -> NDArray[np.integer[Any]]:
-    """Have a backend label an image, for a caller who is after one label.
-
-    Parameters
-    ----------
-    backend : Segmenter
-        Where it has an attribute ``one_subject`` that is true, it runs an export that gives one
-        subject's mask, and is told which.
-    image : (h, w, 3) uint8, RGB, 0..255
-    subject : int
-
-    Returns
-    -------
-    (h, w) integer
-        The label map, in which nothing but the subject's pixels need be right.
-    """
-    if getattr(backend, "one_subject", False):
-        return cast(SubjectSegmenter, backend).segment(image, subject=subject)
-    return backend.segment(image)
-
-
-def reference_labels(
-    backend: Segmenter, labels: NDArray[np.integer[Any]], subject: int
-) -> NDArray[np.integer[Any]]:
-    """Return the label map that a backend would have to give, made of a whole one.
-
-    Parameters
-    ----------
-    backend : Segmenter
-    labels : (h, w) integer
-        The reference's label map.
-    subject : int
-
-    Returns
-    -------
-    (h, w) integer
-        The same, or where the backend gives one subject's mask with the subject's label alone.
-    """
-    if not getattr(backend, "one_subject", False):
-        return labels
-    return np.where(labels == subject, subject, int(subject == 0)).astype(labels.dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +139,7 @@ def make_portrait(
     with clock("preprocess"):
         network_input = preprocess(photo, backend.network.crop)
     with clock("segment"):
-        labels = label_map(backend, network_input, subject)
+        labels = backend.segment(network_input, subject=subject)
     with clock("mask"):
         network_mask = subject_mask(labels, subject)
         mask = photo_mask(network_mask, height, width)
