@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from toolkit.bench.intervals import adjusted, rank_test, unpaired_interval, unpaired_ratio
-from toolkit.gate.decision import Comparison, Times, compare_rounds
+from toolkit.gate.decision import Compare, Comparison, Times, compare_rounds
 from toolkit.gate.plan import Plan
-
-Rule = Callable[[Sequence[str], Plan, Times], list[Comparison]]
 
 
 def base_alone(stages: Sequence[str], plan: Plan, times: Times) -> list[Comparison]:
@@ -61,7 +59,7 @@ def _one_sided(base: Sequence[float], head: Sequence[float]) -> float:
     return rank_test(base, head) / 2 if unpaired_ratio(base, head) > 1 else 1.0
 
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, Compare] = {
     "signed ranks": compare_rounds,
     "one base": base_alone,
     "Mann-Whitney": mann_whitney,

@@ -20,7 +20,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
@@ -137,8 +136,7 @@ def gate(recording: Recording, cell: Cell, random: np.random.Generator, plan: Pl
         slowdown=None if cell.stage is None else Slowdown(cell.stage, cell.share),
         block=cell.block,
     )
-    with mock.patch("toolkit.gate.decision.compare_rounds", RULES[cell.rule]):
-        judged = decide(plan.stages, plan, machine.add)
+    judged = decide(plan.stages, plan, machine.add, RULES[cell.rule])
     verdict = overall(one.verdict for one in judged)
     return Outcomes(
         gates=1,

@@ -88,6 +88,10 @@ class Comparison:
         return self.control_p < error and not 1 / self.limit < self.control < self.limit
 
 
+Compare = Callable[[Sequence[str], Plan, Times], list[Comparison]]
+"""Given the stage of each unit, the plan and all rounds, compares head and base in every unit."""
+
+
 @dataclass(frozen=True)
 class Judged:
     """The verdict on one unit.
@@ -107,46 +111,6 @@ class Judged:
     reason: str | None
     search: Comparison
     fresh: Comparison | None = None
-
-
-def decide(stages: Sequence[str], plan: Plan, add_rounds: AddRounds) -> list[Judged]:
-    """Ask for rounds until the verdict is clear.
-
-    Parameters
-    ----------
-    stages : sequence of str
-        The stage of each unit.
-    plan : Plan
-    add_rounds : callable
-        See `AddRounds`.
-
-    Returns
-    -------
-    list of Judged
-        One per unit; empty where there was not time for the first look.
-    """
-    error = plan.error / len(plan.looks)
-    searched: list[Comparison] = []
-    for found in _looks(stages, plan, plan.looks, add_rounds):
-        searched = found
-        suspects = [unit for unit, one in enumerate(found) if one.slower(error)]
-        if suspects:
-            return _confirm(stages, plan, found, suspects, add_rounds)
-        if all(one.clear and not one.control_fails(error) for one in found):
-            break
-    return [_not_slower(one, error) for one in searched]
-
-
-def _looks(
-    stages: Sequence[str], plan: Plan, looks: Sequence[int], add_rounds: AddRounds
-) -> Iterator[list[Comparison]]:
-    rounds: list[Times] = []
-    for count in next_looks(looks):
-        added = add_rounds(count)
-        if added is None:
-            return
-        rounds.append(added)
-        yield compare_rounds(stages, plan, np.concatenate(rounds))
 
 
 def compare_rounds(stages: Sequence[str], plan: Plan, times: Times) -> list[Comparison]:
@@ -188,12 +152,64 @@ def compare_rounds(stages: Sequence[str], plan: Plan, times: Times) -> list[Comp
     return found
 
 
+def decide(
+    stages: Sequence[str],
+    plan: Plan,
+    add_rounds: AddRounds,
+    compare: Compare = compare_rounds,
+) -> list[Judged]:
+    """Ask for rounds until the verdict is clear.
+
+    Parameters
+    ----------
+    stages : sequence of str
+        The stage of each unit.
+    plan : Plan
+    add_rounds : callable
+        See `AddRounds`.
+    compare : callable
+        What compares the rounds there are: the gate's own, or another to hold it against.
+
+    Returns
+    -------
+    list of Judged
+        One per unit; empty where there was not time for the first look.
+    """
+    error = plan.error / len(plan.looks)
+    searched: list[Comparison] = []
+    for found in _looks(stages, plan, plan.looks, add_rounds, compare):
+        searched = found
+        suspects = [unit for unit, one in enumerate(found) if one.slower(error)]
+        if suspects:
+            return _confirm(stages, plan, found, suspects, add_rounds, compare)
+        if all(one.clear and not one.control_fails(error) for one in found):
+            break
+    return [_not_slower(one, error) for one in searched]
+
+
+def _looks(
+    stages: Sequence[str],
+    plan: Plan,
+    looks: Sequence[int],
+    add_rounds: AddRounds,
+    compare: Compare,
+) -> Iterator[list[Comparison]]:
+    rounds: list[Times] = []
+    for count in next_looks(looks):
+        added = add_rounds(count)
+        if added is None:
+            return
+        rounds.append(added)
+        yield compare(stages, plan, np.concatenate(rounds))
+
+
 def _confirm(
     stages: Sequence[str],
     plan: Plan,
     searched: Sequence[Comparison],
     suspects: Sequence[int],
     add_rounds: AddRounds,
+    compare: Compare,
 ) -> list[Judged]:
     """Measure anew: a suspicion chosen among many looks and stages is too high by that choice."""
     error = plan.error / len(plan.fresh_looks)
@@ -204,7 +220,7 @@ def _confirm(
         return None if added is None else added[:, :, suspects]
 
     fresh: list[Comparison] = []
-    for found in _looks(suspected, plan, plan.fresh_looks, add_suspects):
+    for found in _looks(suspected, plan, plan.fresh_looks, add_suspects, compare):
         fresh = found
         if all(one.slower(error) or one.clear for one in found):
             break
