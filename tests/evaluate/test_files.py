@@ -34,7 +34,7 @@ def text(document: Any) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda document: document.update(schema="toolkit-bench"), "is no evaluation; give a"),
+        (lambda document: document.update(schema="toolkit-bench"), "is not an evaluation; give a"),
         (lambda document: document.update(version=2), "schema version 2; this toolkit reads 1"),
         (duplicate, "two variants have the same name"),
         (drop, "variant tf: not every photo was judged once; evaluate again"),

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
-from toolkit.atomic import write_atomically
+from toolkit.bench.documents import Form
 from toolkit.bench.records import RecordError, read_record
 from toolkit.bench.schema import STAGES, BenchReport, PhotoTimes, Settings
 from toolkit.bench.statistics import summarise
 from toolkit.bench.version1 import read_version_1
-from toolkit.errors import InputFileError
-
-SCHEMA = "toolkit-bench"
-VERSION = 2
 
 
 def to_document(report: BenchReport) -> dict[str, Any]:
     """Return the JSON document of a report, with its summary."""
-    return {
-        "schema": SCHEMA,
-        "version": VERSION,
-        **dataclasses.asdict(report),
-        "summary": dataclasses.asdict(summarise(report)),
-    }
+    return REPORT.document(
+        {**dataclasses.asdict(report), "summary": dataclasses.asdict(summarise(report))}
+    )
 
 
 def write_report(path: Path, report: BenchReport) -> None:
@@ -36,8 +28,7 @@ def write_report(path: Path, report: BenchReport) -> None:
     StoreError
         It can't be written.
     """
-    text = json.dumps(to_document(report), indent=1, allow_nan=False)
-    write_atomically(path, (text + "\n").encode())
+    REPORT.write(path, to_document(report))
 
 
 def read_report(path: Path) -> BenchReport:
@@ -48,35 +39,10 @@ def read_report(path: Path) -> BenchReport:
     InputFileError
         It is missing, no report, damaged, or of a newer version.
     """
-    readers = {1: read_version_1, VERSION: _read_version_2}
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputFileError(path, f"can't be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or hostile
-        raise InputFileError(path, "is not JSON", "give a file of toolkit bench") from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise InputFileError(path, "is not a bench report", "give a file of toolkit bench")
-    version = document.get("version")
-    if not isinstance(version, int) or version not in readers:
-        raise InputFileError(
-            path,
-            f"is of schema version {version!r}; this toolkit reads versions 1 to {VERSION}",
-            "read it with the toolkit that wrote it, or a newer one",
-        )
-    try:
-        report = readers[version](document)
-        _check(report)
-    except RecordError as error:
-        raise InputFileError(path, f"is damaged: {error}", "measure again") from error
-    return report
+    return REPORT.read(path)
 
 
-def _read_version_2(document: object) -> BenchReport:
-    return read_record(BenchReport, document)
-
-
-def _check(report: BenchReport) -> None:
+def _checked(report: BenchReport) -> BenchReport:
     """Check what types can't say."""
     names = [variant.name for variant in report.variants]
     if len(set(names)) < len(names):
@@ -92,6 +58,7 @@ def _check(report: BenchReport) -> None:
                 raise RecordError(f"{where}: not every photo was measured once")
             for times in round_.photos:
                 _check_times(times, report.settings, f"{where}, photo {times.photo}")
+    return report
 
 
 def _check_times(times: PhotoTimes, settings: Settings, where: str) -> None:
@@ -107,3 +74,15 @@ def _check_times(times: PhotoTimes, settings: Settings, where: str) -> None:
         raise RecordError(f"{where}: not {settings.iterations} iterations of each stage")
     if any(value < 0 for values in times.iterations.values() for value in values):
         raise RecordError(f"{where}: a time is negative")
+
+
+REPORT = Form(
+    "toolkit-bench",
+    "a bench report",
+    source="toolkit bench",
+    again="measure again",
+    readers={
+        1: lambda document: _checked(read_version_1(document)),
+        2: lambda document: _checked(read_record(BenchReport, document)),
+    },
+)

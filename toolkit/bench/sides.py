@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import glob
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from toolkit.bench.files import read_report
+from toolkit.bench.documents import read_json
+from toolkit.bench.files import REPORT
 from toolkit.bench.pytest_benchmark import BenchmarkRun, is_benchmark_run, read_benchmark_run
 from toolkit.bench.records import RecordError
 from toolkit.bench.schema import STAGES, WHOLE, BenchReport, VariantTimes
@@ -103,18 +103,13 @@ def read_run(path: Path) -> Run:
     InputFileError
         It is missing, damaged, or neither.
     """
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputFileError(path, f"can't be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or hostile
-        raise InputFileError(path, "is not JSON", "give files of toolkit bench") from error
+    document = read_json(path)
     if is_benchmark_run(document):
         try:
             return _benchmark_run(path, read_benchmark_run(document))
         except RecordError as error:
             raise InputFileError(path, f"is damaged: {error}", "measure again") from error
-    return _bench_run(path, read_report(path))
+    return _bench_run(path, REPORT.take(path, document))
 
 
 def samples_of(runs: Sequence[Run]) -> dict[Subject, tuple[float, ...]]:

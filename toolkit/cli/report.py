@@ -74,23 +74,31 @@ def report_command(
     Example: `toolkit report before.json --output report.html --photo photo.jpg`
     """
     from toolkit.atomic import write_atomically
-    from toolkit.bench.files import read_report
-    from toolkit.evaluate.files import is_evaluation, read_evaluation
+    from toolkit.bench.documents import read_json
+    from toolkit.bench.files import REPORT
+    from toolkit.evaluate.files import EVALUATION
     from toolkit.report.gather import measurement_of
     from toolkit.report.html import headline, render_page, require_packages
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     require_packages()
     _refuse_overwriting(output, [*results, *(photo or [])])
-    judged = [path for path in results if is_evaluation(path)]
-    measured = [path for path in results if path not in judged]
-    if not measured:
+    documents = [(path, read_json(path)) for path in results]
+    evaluations = [
+        (EVALUATION.take(path, document), path.name)
+        for path, document in documents
+        if EVALUATION.is_form_of(document)
+    ]
+    measurements = [
+        measurement_of(REPORT.take(path, document), path.name, evaluations)
+        for path, document in documents
+        if not EVALUATION.is_form_of(document)
+    ]
+    if not measurements:
         raise UsageError(
-            f"{judged[0]} is an evaluation, and no bench report stands beside it",
+            f"{results[0]} is an evaluation, and no bench report stands beside it",
             "add a file of toolkit bench --output",
         )
-    evaluations = [(read_evaluation(path), path.name) for path in judged]
-    measurements = [measurement_of(read_report(path), path.name, evaluations) for path in measured]
     strips = _portraits(photo, model, subject, trust_graph, console) if photo else []
     content = render_page(measurements, strips).encode()
     write_atomically(output, content)
