@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.evaluate.datasets import nobody, write_voc
+from toolkit.backends import BACKENDS
 from toolkit.backends.base import Closing
 from toolkit.catalog import Network
-from toolkit.evaluate import run
 from toolkit.evaluate.dataset import open_dataset, voc_labels
 from toolkit.evaluate.run import run_evaluation
 from toolkit.resolve import resolve_model
@@ -40,7 +41,8 @@ class OneSubject(Closing):
 def test_an_export_of_one_subject_is_asked_for_it_and_has_no_miou(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "_open", lambda *_: OneSubject())
+    stub = replace(BACKENDS["onnx"], load=lambda: lambda *_, **__: OneSubject())
+    monkeypatch.setitem(BACKENDS, "onnx", stub)
     truth = np.zeros((60, 80), np.uint8)
     truth[:, :40] = PERSON
     dataset = open_dataset(write_voc(tmp_path / "voc", {"a": (nobody(), truth)}))

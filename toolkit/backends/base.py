@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from toolkit.catalog import Network
 from toolkit.errors import BackendError
-from toolkit.graphs import FrozenGraph
+from toolkit.graphs import FrozenGraph, read_graph
 
 Artefact = Literal["graph", "onnx"]
 """What a backend runs: a frozen TF1 graph or an ONNX file."""
@@ -212,3 +212,35 @@ class BackendSpec:
                 "update the package it comes from",
             )
         return backend
+
+    def open_file(
+        self,
+        path: Path,
+        *,
+        name: str,
+        labels: tuple[str, ...] | None,
+        trusted: bool,
+        threads: int,
+        provider: str | None = None,
+    ) -> Backend:
+        """Open a network from the file this backend runs: a frozen graph's ``.pb`` or an ``.onnx``.
+
+        Parameters
+        ----------
+        path : Path
+        name, labels, trusted
+            Of a frozen graph; see `toolkit.graphs.read_graph`.
+        threads, provider
+            As in `BackendFactory`.
+
+        Raises
+        ------
+        MissingDependencyError, BackendError, GraphError, ExportError
+            As in `open`, or the graph can't be read.
+        """
+        artefact = (
+            read_graph(path, name=name, labels=labels, trusted=trusted)
+            if self.artefact == "graph"
+            else path
+        )
+        return self.open(artefact, threads=threads, provider=provider)

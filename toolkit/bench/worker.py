@@ -31,14 +31,13 @@ from toolkit.bench.schema import WHOLE, PhotoTimes, Round, Throughput
 from toolkit.bench.steady import warm_up
 from toolkit.bench.usage import Usage, max_rss_bytes
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.graphs import read_graph
 from toolkit.host import PACKAGES, package_version
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from toolkit.backends import Backend, BackendSpec
+    from toolkit.backends import Backend
 
 PROTOCOL = 3
 """Version of request and reply. Fields may be added within one, with a default."""
@@ -175,7 +174,15 @@ def measure(request: Request, next_turn: Callable[[], None] = _go_on) -> Reply:
     start = time.perf_counter_ns()
     spec.load()
     imported = time.perf_counter_ns()
-    with _open(request, spec) as backend:
+    opening = spec.open_file(
+        Path(request.artefact),
+        name=request.model,
+        labels=request.labels,
+        trusted=request.trusted,
+        threads=request.threads,
+        provider=request.provider,
+    )
+    with opening as backend:
         opened = time.perf_counter_ns()
         import cv2
         import numpy as np
@@ -203,16 +210,6 @@ def measure(request: Request, next_turn: Callable[[], None] = _go_on) -> Reply:
                 photos=tuple(photos),
             ),
         )
-
-
-def _open(request: Request, spec: BackendSpec) -> Backend:
-    path = Path(request.artefact)
-    artefact = (
-        read_graph(path, name=request.model, labels=request.labels, trusted=request.trusted)
-        if spec.artefact == "graph"
-        else path
-    )
-    return spec.open(artefact, threads=request.threads, provider=request.provider)
 
 
 def _time_photo(

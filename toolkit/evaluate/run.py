@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.backends import Backend, find_backend
+from toolkit.backends import find_backend
 from toolkit.bench.contenders import Contender, prepare
 from toolkit.bench.schema import Skipped
 from toolkit.bench.variants import Variant
@@ -35,7 +35,6 @@ from toolkit.evaluate.schema import (
     TruthFacts,
     VariantQuality,
 )
-from toolkit.graphs import read_graph
 from toolkit.host import available_cores, host_facts
 from toolkit.portrait import photo_mask, preprocess, subject_mask
 from toolkit.resolve import Model
@@ -212,7 +211,16 @@ def _judge_variant(
 ) -> VariantQuality:
     # a number means VOC's label where the masks are VOC's, whatever the network counts
     subject = dataset.labels[voc_label] if dataset.labels else settings.subject
-    with _open(contender, settings.threads) as backend:
+    variant = contender.variant
+    opening = find_backend(variant.backend).open_file(
+        contender.artefact,
+        name=contender.model.name,
+        labels=contender.labels,
+        trusted=contender.trusted,
+        threads=variant.threads or settings.threads,
+        provider=variant.provider,
+    )
+    with opening as backend:
         label = backend.network.require_label(subject)
         names = backend.network.labels
         # mIOU needs every label, and the network's numbers to mean what the masks' do
@@ -233,7 +241,7 @@ def _judge_variant(
         step(len(dataset.items))
         return VariantQuality(
             name=contender.name,
-            variant=contender.variant,
+            variant=variant,
             model=contender.model,
             version=backend.version,
             provider=backend.provider,
@@ -242,20 +250,6 @@ def _judge_variant(
             photos=tuple(qualities),
             classes=() if counts is None else _classes(counts, names),
         )
-
-
-def _open(contender: Contender, threads: int) -> Backend:
-    variant, artefact = contender.variant, contender.artefact
-    spec = find_backend(variant.backend)
-    graph = spec.artefact == "graph" and read_graph(
-        artefact,
-        name=contender.model.name,
-        labels=contender.labels,
-        trusted=contender.trusted,
-    )
-    return spec.open(
-        graph or artefact, threads=variant.threads or threads, provider=variant.provider
-    )
 
 
 def _judge(
