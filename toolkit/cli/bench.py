@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from toolkit.cli.console import (
     Console,
+    Images,
     Json,
+    JsonOutput,
     ModelOption,
     Quiet,
     Threads,
+    TimeLimit,
     TrustGraph,
     Verbose,
     guarded,
@@ -32,14 +34,7 @@ UNSTABLE = 0.10
 
 @guarded
 def bench_command(
-    image: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="IMAGE",
-            help="Photos to measure on. Default: the demo's photo, or a made-up one, at 1280x720.",
-            show_default=False,
-        ),
-    ] = None,
+    image: Images = None,
     model: ModelOption = None,
     variant: Annotated[
         list[str] | None,
@@ -122,24 +117,8 @@ def bench_command(
         ),
     ] = False,
     threads: Threads = None,
-    time_limit: Annotated[
-        float,
-        typer.Option(
-            "--time-limit",
-            metavar="SECONDS",
-            min=1,
-            help="How long one start may work; one that hangs is stopped then, and reported.",
-        ),
-    ] = 1800,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE.json",
-            help="Write the report with every raw time to this file.",
-        ),
-    ] = None,
+    time_limit: TimeLimit = 1800,
+    output: JsonOutput = None,
     trust_graph: TrustGraph = False,
     as_json: Json = False,
     quiet: Quiet = False,

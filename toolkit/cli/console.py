@@ -70,6 +70,40 @@ Threads = Annotated[
         show_default=False,
     ),
 ]
+Images = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="IMAGE",
+        help="Photos to measure on. Default: the demo's photo, or a made-up one, at 1280x720.",
+        show_default=False,
+    ),
+]
+Subject = Annotated[
+    str,
+    typer.Option(
+        "--subject",
+        metavar="NAME|ID",
+        help="The label that stays sharp or is judged: one of the model's, as in cat or 8.",
+    ),
+]
+TimeLimit = Annotated[
+    float,
+    typer.Option(
+        "--time-limit",
+        metavar="SECONDS",
+        min=1,
+        help="How long one process may work; one that hangs is stopped then, and reported.",
+    ),
+]
+JsonOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE.json",
+        help="Write every raw figure to this file; `toolkit report` makes a page of it.",
+    ),
+]
 TrustGraph = Annotated[
     bool,
     typer.Option("--trust-graph", help="Allow graph operations outside the allowlist."),

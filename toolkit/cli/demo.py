@@ -14,6 +14,7 @@ from toolkit.cli.console import (
     Json,
     ModelOption,
     Quiet,
+    Subject,
     Threads,
     TrustGraph,
     Verbose,
@@ -45,9 +46,7 @@ def demo_command(
             show_default=False,
         ),
     ] = None,
-    subject: Annotated[
-        str, typer.Option("--subject", metavar="NAME|ID", help="The label that stays sharp.")
-    ] = "person",
+    subject: Subject = "person",
     threads: Threads = None,
     trust_graph: TrustGraph = False,
     as_json: Json = False,

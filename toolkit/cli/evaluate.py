@@ -14,8 +14,10 @@ from toolkit.cli.console import (
     Console,
     Exit,
     Json,
+    JsonOutput,
     ModelOption,
     Quiet,
+    Subject,
     Threads,
     TrustGraph,
     Verbose,
@@ -57,10 +59,7 @@ def evaluate_command(
             show_default=False,
         ),
     ] = None,
-    subject: Annotated[
-        str,
-        typer.Option("--subject", metavar="NAME|ID", help="The label whose masks are judged."),
-    ] = "person",
+    subject: Subject = "person",
     limit: Annotated[
         int | None,
         typer.Option(
@@ -104,15 +103,7 @@ def evaluate_command(
         ),
     ] = None,
     threads: Threads = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE.json",
-            help="Write every photo's figures to this file, anew after each variant.",
-        ),
-    ] = None,
+    output: JsonOutput = None,
     trust_graph: TrustGraph = False,
     as_json: Json = False,
     quiet: Quiet = False,

@@ -14,10 +14,13 @@ import typer
 from toolkit.cli.console import (
     Console,
     Exit,
+    Images,
     Json,
+    JsonOutput,
     ModelOption,
     Quiet,
     Threads,
+    TimeLimit,
     TrustGraph,
     Verbose,
     guarded,
@@ -47,14 +50,7 @@ def gate_command(
         str,
         typer.Option("--head", metavar="SPEC", help="What is now, likewise.", show_default=False),
     ],
-    image: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="IMAGE",
-            help="Photos to measure on. Default: the demo's photo, or a made-up one, at 1280x720.",
-            show_default=False,
-        ),
-    ] = None,
+    image: Images = None,
     model: ModelOption = None,
     threshold: Annotated[
         list[str] | None,
@@ -118,25 +114,8 @@ def gate_command(
         ),
     ] = None,
     threads: Threads = None,
-    time_limit: Annotated[
-        float,
-        typer.Option(
-            "--time-limit",
-            metavar="SECONDS",
-            min=1,
-            help="How long one process may work; one that hangs is stopped then, and reported.",
-        ),
-    ] = 1800,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE.json",
-            help="Write every round's raw times to this file, a bench report: "
-            "`toolkit report` makes a page of it.",
-        ),
-    ] = None,
+    time_limit: TimeLimit = 1800,
+    output: JsonOutput = None,
     junit: Annotated[
         Path | None,
         typer.Option("--junit", metavar="FILE.xml", help="Write the verdicts as JUnit XML."),

@@ -13,6 +13,7 @@ from toolkit.cli.console import (
     Json,
     ModelOption,
     Quiet,
+    Subject,
     Threads,
     TrustGraph,
     Verbose,
@@ -28,12 +29,7 @@ if TYPE_CHECKING:
 def parity_command(
     image: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Photos to compare on.")],
     model: ModelOption = None,
-    subject: Annotated[
-        str,
-        typer.Option(
-            "--subject", metavar="NAME|ID", help="The label whose mask is compared at photo size."
-        ),
-    ] = "person",
+    subject: Subject = "person",
     min_iou: Annotated[
         float | None,
         typer.Option(

@@ -16,6 +16,7 @@ from toolkit.cli.console import (
     Json,
     ModelOption,
     Quiet,
+    Subject,
     Threads,
     TrustGraph,
     Verbose,
@@ -105,14 +106,7 @@ def portrait_command(
             "--style", help="How the portrait is made; tutorial: a box blur behind a hard edge."
         ),
     ] = "tutorial",
-    subject: Annotated[
-        str,
-        typer.Option(
-            "--subject",
-            metavar="NAME|ID",
-            help="What stays sharp: one of the model's labels, as in cat or 8.",
-        ),
-    ] = "person",
+    subject: Subject = "person",
     blur: Annotated[
         int,
         typer.Option(

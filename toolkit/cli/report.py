@@ -13,6 +13,7 @@ from toolkit.cli.console import (
     Json,
     ModelOption,
     Quiet,
+    Subject,
     TrustGraph,
     Verbose,
     guarded,
@@ -51,14 +52,7 @@ def report_command(
         ),
     ] = None,
     model: ModelOption = None,
-    subject: Annotated[
-        str,
-        typer.Option(
-            "--subject",
-            metavar="NAME|ID",
-            help="What stays sharp in the portraits: one of the model's labels, as in cat or 8.",
-        ),
-    ] = "person",
+    subject: Subject = "person",
     trust_graph: TrustGraph = False,
     as_json: Json = False,
     quiet: Quiet = False,
