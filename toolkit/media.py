@@ -7,6 +7,7 @@ several times as fast.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import warnings
@@ -23,6 +24,9 @@ from toolkit.store import write_atomically
 
 MAX_PIXELS = 200_000_000
 """Of a photo to be read; ``TOOLKIT_MAX_PIXELS`` changes it, up to Pillow's own 357 million."""
+
+BAND_PIXELS = 1 << 18
+"""Of a photo that are copied at a time: a megabyte."""
 
 _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95)
 WRITTEN_AS: dict[str, tuple[int, ...]] = {
@@ -126,14 +130,34 @@ def _decode(path: Path, limit: int) -> Photo:
 
 
 def _upright(path: Path, image: Image.Image) -> Photo:
-    try:
-        image = ImageOps.exif_transpose(image)
-    except Exception:  # noqa: BLE001 - metadata that can't be read turns nothing
-        image = image.copy()
+    """Turn an image upright, in place, and copy its pixels out."""
+    with contextlib.suppress(Exception):  # metadata that can't be read turns nothing
+        ImageOps.exif_transpose(image, in_place=True)
     if image.has_transparency_data:
-        rgba = np.asarray(image.convert("RGBA"))
-        return Photo(_bgr(rgba[..., :3]), rgba[..., 3].copy())
-    return Photo(_bgr(np.asarray(_eight_bits(path, image).convert("RGB"))))
+        return _pixels(image, with_alpha=True)
+    return _pixels(_eight_bits(path, image), with_alpha=False)
+
+
+def _pixels(image: Image.Image, *, with_alpha: bool) -> Photo:
+    """Copy an image's pixels out, in bands of rows.
+
+    Pillow keeps 4 bytes for a pixel of 3, and each conversion is a copy: of a whole photo they
+    would be several times its size.
+    """
+    width, height = image.size
+    bgr = np.empty((height, width, 3), np.uint8)
+    alpha = np.empty((height, width), np.uint8) if with_alpha else None
+    step = max(BAND_PIXELS // width, 1)
+    for top in range(0, height, step):
+        rows = slice(top, min(top + step, height))
+        band = image.crop((0, rows.start, width, rows.stop))
+        if alpha is None:
+            cv2.cvtColor(np.asarray(band.convert("RGB")), cv2.COLOR_RGB2BGR, dst=bgr[rows])
+        else:
+            rgba = np.asarray(band.convert("RGBA"))
+            cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR, dst=bgr[rows])
+            alpha[rows] = rgba[..., 3]
+    return Photo(bgr, alpha)
 
 
 def _eight_bits(path: Path, image: Image.Image) -> Image.Image:
@@ -146,10 +170,6 @@ def _eight_bits(path: Path, image: Image.Image) -> Image.Image:
     if levels.min() < 0 or levels.max() > 0xFFFF:
         raise PhotoError(path, "has 32-bit pixels", "save it with 8 or 16 bits")
     return Image.fromarray((levels >> 8).astype(np.uint8))
-
-
-def _bgr(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
 
 
 def _pixel_limit() -> int:

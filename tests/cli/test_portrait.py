@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -18,7 +19,7 @@ from toolkit import resolve
 from toolkit.backends import Backend
 from toolkit.cli.portrait import plan_jobs, portrait_command
 from toolkit.errors import BackendError, UsageError
-from toolkit.media import read_photo, write_photo
+from toolkit.media import demo_photo, read_photo, write_photo
 from toolkit.portrait.blur import KERNEL, KERNEL_LIMIT
 
 
@@ -303,3 +304,34 @@ assert "tensorflow" not in sys.modules, "TensorFlow was imported"
     )
     assert done.returncode == 0, done.stderr
     assert names(photo.parent) == ["me.png", "me.portrait.png", "me.stages.png"]
+
+
+PEAK = """
+import sys
+from toolkit.bench.usage import max_rss_bytes
+from toolkit.cli import app
+app(sys.argv[1:], standalone_mode=False)
+print(max_rss_bytes())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux says how much memory there was")
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_photo_of_20_megapixels_needs_at_most_four_times_its_bytes(
+    tmp_path: Path, suffix: str
+) -> None:
+    peaks = []
+    for name, (width, height) in (("small", (150, 100)), ("large", (5478, 3651))):
+        photo = tmp_path / f"{name}{suffix}"
+        cv2.imwrite(str(photo), cv2.resize(demo_photo(), (width, height)))
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK, "portrait", photo, "-q", "--require-subject"],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+        assert done.returncode == 0, done.stderr
+        peaks.append(int(done.stdout.splitlines()[-1]))
+    small, large = peaks
+    assert large - small < 4 * 3 * 5478 * 3651
