@@ -187,6 +187,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     options = onnxruntime.SessionOptions()
     # Only the metadata is wanted: nothing is optimised.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1  # its default starts the host's cores' worth, and pins them
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDER])
     except ort_errors.NoSuchFile as error:

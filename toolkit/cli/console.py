@@ -201,6 +201,21 @@ def to_json(value: object) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def limit_opencv(threads: int | None = None) -> None:
+    """Give OpenCV as many threads as a photo may have: its own count knows not every quota.
+
+    Parameters
+    ----------
+    threads : int, optional
+        By default the cores this process may use.
+    """
+    import cv2
+
+    from toolkit.host import available_cores
+
+    cv2.setNumThreads(threads or available_cores())
+
+
 def guarded(function: Callable[P, None]) -> Callable[P, None]:
     """Turn the error family into one line on stderr and an exit code; bugs keep their traceback."""
 

@@ -19,6 +19,7 @@ from toolkit.cli.console import (
     TrustGraph,
     Verbose,
     guarded,
+    limit_opencv,
 )
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def demo_command(
     from toolkit.demo import run_demo
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    limit_opencv(threads)
     if not verbose:  # each step says in one line how it went; retries and rounds are no news
         for room in ("toolkit.downloads", "toolkit.fetch", "toolkit.bench"):
             logging.getLogger(room).setLevel(logging.ERROR)

@@ -22,6 +22,7 @@ from toolkit.cli.console import (
     TrustGraph,
     Verbose,
     guarded,
+    limit_opencv,
 )
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def evaluate_command(
     from toolkit.resolve import resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    limit_opencv(threads)
     variants = [parse_variant(spec) for spec in dict.fromkeys(variant or ["onnx"])]
     found = open_dataset(dataset)
     used = resolve_model(model, trusted=trust_graph)

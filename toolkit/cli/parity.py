@@ -18,6 +18,7 @@ from toolkit.cli.console import (
     TrustGraph,
     Verbose,
     guarded,
+    limit_opencv,
     to_json,
 )
 
@@ -80,6 +81,7 @@ def parity_command(
     from toolkit.resolve import open_backend, resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    limit_opencv(threads)
     limits = Thresholds(
         min_agreement=0.999 if min_agreement is None else min_agreement,
         min_iou=0.999 if min_iou is None else min_iou,

@@ -21,6 +21,7 @@ from toolkit.cli.console import (
     TrustGraph,
     Verbose,
     guarded,
+    limit_opencv,
 )
 from toolkit.errors import BackendError, PhotoError, StoreError, UsageError
 
@@ -144,8 +145,6 @@ def portrait_command(
 
     Example: `toolkit portrait holiday.jpg --blur 21 --stages`
     """
-    import cv2
-
     from toolkit.resolve import open_backend, resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
@@ -153,7 +152,7 @@ def portrait_command(
     found = resolve_model(model, trusted=trust_graph)
     console.say(f"model {found.name}: {found.about}")
     with open_backend(found, backend, threads=threads) as opened:
-        cv2.setNumThreads(opened.threads)  # OpenCV's own count knows no container quota
+        limit_opencv(opened.threads)
         label = opened.network.require_label(subject)
         console.say(f"backend {opened.name} {opened.version}, {opened.threads} threads")
         console.say(f"style {style}: {opened.network.labels[label]} sharp, blur of {blur} pixels")

@@ -17,6 +17,7 @@ from toolkit.cli.console import (
     TrustGraph,
     Verbose,
     guarded,
+    limit_opencv,
 )
 from toolkit.errors import UsageError
 
@@ -172,6 +173,7 @@ def _portraits(
     from toolkit.report.photos import strip_of
     from toolkit.resolve import open_backend, resolve_model
 
+    limit_opencv()
     found = resolve_model(model, trusted=trusted)
     console.say(f"model {found.name}: {found.about}")
     strips = []

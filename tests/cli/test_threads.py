@@ -1,0 +1,176 @@
+"""Thread pools fit the cores this process may really use: real processes, real pools."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tests.conftest import ROOT
+from tests.samples import random_photo
+from toolkit.bench.files import read_report
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="affinity and control groups are Linux's"
+)
+
+LIMITED = """
+import json, os, pathlib
+
+faked = json.loads(os.environ["FAKED_GROUPS"])
+read_text = pathlib.Path.read_text
+
+def read_faked(path, *arguments, **options):
+    if str(path) in faked:
+        return faked[str(path)]
+    if str(path).startswith("/sys/fs/cgroup/"):
+        raise FileNotFoundError(path)
+    return read_text(path, *arguments, **options)
+
+pathlib.Path.read_text = read_faked
+allowed = sorted(os.sched_getaffinity(0))
+os.sched_setaffinity(0, allowed[:int(os.environ["CORES"])])  # as taskset does
+"""
+"""Run by every interpreter that is started, workers included: this machine's groups are others."""
+
+COUNTING = """
+import json, os, sys
+import cv2
+import onnxruntime
+from toolkit.backends.onnx import OnnxBackend
+from toolkit.cli import main
+
+Session, asked = onnxruntime.InferenceSession, []
+
+def opening(model, sess_options=None, **options):
+    asked.append(sess_options.intra_op_num_threads)
+    return Session(model, sess_options, **options)
+
+onnxruntime.InferenceSession = opening
+
+def count():
+    return len(os.listdir("/proc/self/task"))
+
+before = count()
+segment = OnnxBackend.segment
+
+def counting(backend, image, **options):
+    labels = segment(backend, image, **options)
+    print(json.dumps({"added": count() - before, "opencv": cv2.getNumThreads(), "asked": asked}))
+    return labels
+
+OnnxBackend.segment = counting
+main()
+"""
+"""The command line, that says of its pools while a session is open."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What holds a process: files of control groups, how many cores of affinity."""
+
+    cores: int
+    files: dict[str, str] = field(default_factory=lambda: {"/proc/self/cgroup": ""})
+    affinity: int | None = None
+
+
+ALL = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+GROUPS = "/sys/fs/cgroup"
+LIMITS = {
+    "none": Limit(ALL),
+    "affinity": Limit(1, affinity=1),
+    "version 2": Limit(
+        1, {"/proc/self/cgroup": "0::/box\n", f"{GROUPS}/box/cpu.max": "100000 100000\n"}
+    ),
+    "version 2, an ancestor's": Limit(
+        1,
+        {
+            "/proc/self/cgroup": "0::/pod/box\n",
+            f"{GROUPS}/pod/cpu.max": "150000 100000\n",
+            f"{GROUPS}/pod/box/cpu.max": "max 100000\n",
+        },
+    ),
+    "version 2, none set": Limit(
+        ALL, {"/proc/self/cgroup": "0::/box\n", f"{GROUPS}/box/cpu.max": "max 100000\n"}
+    ),
+    "version 1": Limit(
+        1,
+        {
+            "/proc/self/cgroup": "4:cpu,cpuacct:/box\n",
+            f"{GROUPS}/cpu,cpuacct/box/cpu.cfs_quota_us": "50000\n",
+            f"{GROUPS}/cpu,cpuacct/box/cpu.cfs_period_us": "100000\n",
+        },
+    ),
+}
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(params=LIMITS)
+def limit(request: pytest.FixtureRequest) -> Limit:
+    """Each kind of limit."""
+    return LIMITS[request.param]
+
+
+@pytest.fixture
+def run(limit: Limit, tmp_path: Path) -> Run:
+    """Run Python under the limit; returns stdout."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(LIMITED)
+    environment = os.environ | {
+        "PYTHONPATH": f"{tmp_path / 'site'}:{ROOT}",
+        "FAKED_GROUPS": json.dumps(limit.files),
+        "CORES": str(limit.affinity or ALL),
+    }
+
+    def run(*arguments: str | Path) -> str:
+        done = subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=environment,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """Any photo."""
+    cv2.imwrite(str(tmp_path / "photo.png"), random_photo(1, 120, 160))
+    return tmp_path / "photo.png"
+
+
+def test_info_says_how_many_threads_every_backend_gets(run: Run, limit: Limit) -> None:
+    document = json.loads(run("-m", "toolkit", "info", "--json"))
+    assert document["host"]["available_cores"] == limit.cores
+    assert {backend["threads"] for backend in document["backends"]} == {limit.cores}
+
+
+def test_the_pools_of_a_portrait_have_that_many(
+    run: Run, limit: Limit, photo: Path, tmp_path: Path
+) -> None:
+    said = run("-c", COUNTING, "portrait", photo, "-o", tmp_path / "made.png", "-q").splitlines()
+    pools = json.loads(next(line for line in said if line.startswith("{")))
+    # the thread that calls works too: a pool of n has n - 1 of its own
+    assert (pools["added"], pools["opencv"]) == (limit.cores - 1, limit.cores)
+    assert 0 not in pools["asked"]  # no session is left to the runtime's default, which knows less
+
+
+def test_a_bench_measures_with_that_many(
+    run: Run, limit: Limit, photo: Path, tmp_path: Path
+) -> None:
+    short = ("--rounds", "1", "--iterations", "1", "--warmup", "0", "--variant", "onnx")
+    run("-m", "toolkit", "bench", photo, *short, "-q", "--output", tmp_path / "bench.json")
+    report = read_report(tmp_path / "bench.json")
+    assert report.settings.threads == report.variants[0].threads == limit.cores
