@@ -7,18 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.scenes import OFFICIAL_CROP, made_labels, made_photo
 from toolkit.backends import Backend, load_backend
 from toolkit.catalog import Network, load_catalog
 from toolkit.host import host_facts
 from toolkit.portrait import PERSON, network_size, photo_mask, preprocess, subject_mask
 
 SIZES = ((640, 480), (1280, 720), (4000, 3000))
-OFFICIAL_CROP = (513, 513)
 
 
 def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
@@ -94,23 +93,3 @@ class Cast:
         """Label an image, seemingly."""
         self.backend.segment(image)
         return self.labels
-
-
-def made_photo(height: int, width: int) -> NDArray[np.uint8]:
-    """Soft colours with grain on them, always the same."""
-    rng = np.random.default_rng(2018)
-    coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
-    soft = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    grain = rng.integers(0, 24, (height, width, 3), dtype=np.uint8)
-    return np.asarray(cv2.add(soft, grain), np.uint8)
-
-
-def made_labels(height: int, width: int) -> NDArray[np.integer[Any]]:
-    """Head and shoulders in the middle of the picture."""
-    canvas = np.zeros((height, width), np.uint8)
-    tall = height / 2.0
-    head = (round(tall * 0.3), round(tall * 0.4))
-    cv2.ellipse(canvas, (width // 2, round(tall * 0.75)), head, 0, 0, 360, PERSON, cv2.FILLED)
-    body = (round(tall * 0.65), round(tall * 0.95))
-    cv2.ellipse(canvas, (width // 2, height), body, 0, 180, 360, PERSON, cv2.FILLED)
-    return canvas.astype(np.int64)

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.conftest import OFFICIAL_CROP, Cast, Scene
+from benchmarks.conftest import Cast, Scene
+from benchmarks.scenes import OFFICIAL_CROP
 from tests import tutorial
 from toolkit.backends import Backend
 from toolkit.portrait import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.bench.usage import Usage, max_rss_bytes, steal_ns
+from toolkit.bench.usage import Usage, max_rss_bytes, rss_bytes, steal_ns
 
 
 def test_steal_is_the_eighth_counter_of_all_cores(
@@ -30,6 +30,7 @@ def test_the_largest_resident_memory_is_the_high_water_mark(tmp_path: Path) -> N
     (tmp_path / "self").mkdir()
     (tmp_path / "self" / "status").write_text("VmRSS:\t 5 kB\nVmHWM:\t  2048 kB\n")
     assert max_rss_bytes(proc=tmp_path) == 2 * 2**20
+    assert rss_bytes(proc=tmp_path) == 5 * 2**10
 
 
 def test_what_was_added_is_counter_by_counter() -> None:

@@ -85,16 +85,25 @@ def steal_ns(*, proc: Path = PROC) -> int | None:
 
 
 def max_rss_bytes(*, proc: Path = PROC) -> int | None:
-    """Return the largest resident memory of this process.
+    """Return the largest resident memory this process has had.
 
     Not from getrusage: its figure survives exec, so a child starts with its parent's.
     """
+    return _status_bytes("VmHWM", proc)
+
+
+def rss_bytes(*, proc: Path = PROC) -> int | None:
+    """Return the resident memory of this process now."""
+    return _status_bytes("VmRSS", proc)
+
+
+def _status_bytes(field: str, proc: Path) -> int | None:
     try:
         status = (proc / "self" / "status").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
     for line in status.splitlines():
         key, _, value = line.partition(":")
-        if key == "VmHWM":
+        if key == field:
             return int(value.split()[0]) * 1024
     return None
