@@ -74,6 +74,7 @@ class PhotoReport:
 
 @guarded
 def portrait_command(
+    context: typer.Context,
     images: Annotated[
         list[Path],
         typer.Argument(metavar="IMAGE", help="Photos: JPEG, PNG, WebP, BMP, TIFF or GIF."),
@@ -132,6 +133,16 @@ def portrait_command(
         bool,
         typer.Option("--require-subject", help="Exit with 1 where a photo has no such subject."),
     ] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE.toml",
+            help="Take model, backend, threads and subject from this file of `toolkit recommend`; "
+            "what is given on the command line wins.",
+            show_default=False,
+        ),
+    ] = None,
     threads: Threads = None,
     trust_graph: TrustGraph = False,
     as_json: Json = False,
@@ -145,11 +156,19 @@ def portrait_command(
 
     Example: `toolkit portrait holiday.jpg --blur 21 --stages`
     """
+    from toolkit.recommend.config import Config, read_config, resolve_configured
     from toolkit.resolve import open_backend, resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     jobs = plan_jobs(images, output, stages=stages, overlay=overlay)
-    found = resolve_model(model, trusted=trust_graph)
+    configured = read_config(config) if config else Config()
+    backend = _given(context, "backend") or configured.backend or backend
+    subject = _given(context, "subject") or configured.subject or subject
+    threads = threads or configured.threads
+    if config and model is None:
+        found = resolve_configured(configured, config, trusted=trust_graph)
+    else:
+        found = resolve_model(model, trusted=trust_graph)
     console.say(f"model {found.name}: {found.about}")
     with open_backend(found, backend, threads=threads) as opened:
         limit_opencv(opened.threads)
@@ -162,6 +181,13 @@ def portrait_command(
         raise typer.Exit(Exit.COULD_NOT_RUN)
     if require_subject and not all(report.subject_found for report in reports):
         raise typer.Exit(Exit.CHECK_FAILED)
+
+
+def _given(context: typer.Context, option: str) -> str | None:
+    """Return what the command line says itself of an option that has a default."""
+    source = context.get_parameter_source(option)
+    value: str = context.params[option]
+    return value if source is not None and source.name == "COMMANDLINE" else None
 
 
 def plan_jobs(

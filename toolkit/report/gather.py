@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from statistics import median
 
+from toolkit.bench.dominance import dominators, times_by_round
 from toolkit.bench.intervals import LEVEL, paired_interval
 from toolkit.bench.schema import STAGES, WHOLE, BenchReport, Round, VariantTimes
 from toolkit.bench.statistics import process_median, summarise
@@ -88,7 +89,7 @@ def verdict_of(report: BenchReport, photo: int) -> Verdict:
     photo : int
         Place in the report's photos.
     """
-    times = [_by_round(variant, photo) for variant in report.variants]
+    times = [times_by_round(variant, photo) for variant in report.variants]
     middles = [median(own.values()) for own in times]
     order = sorted(range(len(times)), key=middles.__getitem__)
     fastest, *others = order
@@ -143,19 +144,15 @@ def frontier_of(report: BenchReport, photo: int, evaluation: Evaluation, source:
     ]
     without = {name for name, _ in unjoined}
     joined = [place for place, one in enumerate(report.variants) if one.name not in without]
-    times = {place: _by_round(report.variants[place], photo) for place in joined}
+    times = {place: times_by_round(report.variants[place], photo) for place in joined}
     quality = {place: summarise_quality(judged[report.variants[place].name]) for place in joined}
     iou = {place: one.mean_iou or 0.0 for place, one in quality.items()}
     order = sorted(joined, key=lambda place: median(times[place].values()))
-    pairs = len(joined) * (len(joined) - 1) // 2
-
-    def dominator(place: int) -> int | None:
-        better = (other for other in order if other != place and iou[other] >= iou[place])
-        return next(
-            (one for one in better if _above_one(_ratio(times[place], times[one], tests=pairs))),
-            None,
-        )
-
+    found = dominators([times[place] for place in joined], [iou[place] for place in joined])
+    dominated_by = {
+        place: None if other is None else joined[other]
+        for place, other in zip(joined, found, strict=True)
+    }
     measured = {variant.name for variant in report.variants}
     unjoined += [(name, "was not measured") for name in judged if name not in measured]
     return Frontier(
@@ -182,7 +179,7 @@ def frontier_of(report: BenchReport, photo: int, evaluation: Evaluation, source:
                     "mIOU": quality[place].mean_class_iou,
                 },
                 false_positive_share=quality[place].false_positive_share,
-                dominated_by=dominator(place),
+                dominated_by=dominated_by[place],
             )
             for place in order
         ),
@@ -200,13 +197,6 @@ def _why_not(measured: VariantTimes, judged: VariantQuality | None) -> str:
     if not any(photo.iou is not None for photo in judged.photos):
         return "no photo of the dataset shows the subject"
     return ""
-
-
-def _by_round(variant: VariantTimes, photo: int) -> dict[int, float]:
-    # a time of 0 has no ratio; the clock's smallest step stands in
-    return {
-        process.round: max(process_median(process, photo, WHOLE), 1.0) for process in variant.rounds
-    }
 
 
 def _estimate(values: Sequence[float], *, tests: int = 1) -> Estimate:
