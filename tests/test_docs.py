@@ -49,6 +49,7 @@ WITH_TENSORFLOW = {"fetch", "verify", "convert", "parity", "evaluate", "demo"}
 SHORTER = {
     "bench": ["--rounds", "1", "--iterations", "3", "--warmup", "2"],
     "gate": ["--rounds", "7", "--iterations", "2"],
+    "recommend": ["--model", "my_network+plain"],
 }
 """Said last, so it counts: minutes more of the same would show nothing else."""
 

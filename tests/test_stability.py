@@ -16,6 +16,7 @@ from tests.bench.reports import make_report
 from tests.conftest import ROOT, Command, Outcome
 from tests.evaluate.datasets import small_folder, write_voc
 from tests.evaluate.evaluations import make_evaluation
+from tests.recommend.fakes import usual
 from tests.report.gates import FAILURE, INCONCLUSIVE, SAME, SLOWER, make_gate, without_interval
 from tests.test_docs import COMMANDS, archive_of, rows_of
 from toolkit.bench.files import write_report
@@ -189,6 +190,18 @@ def test_evaluate(toolkit: Command, tmp_path: Path) -> None:
         )
     ]
     check("`toolkit evaluate --json`", *documents)
+
+
+def test_recommend(toolkit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = usual()
+    machine.install(monkeypatch.setattr)
+    path, config = small_folder(tmp_path / "set"), tmp_path / "recommend.toml"
+    asked = ("recommend", "--dataset", path, "-m", "standin", "-o", config, "--json", "-q")
+    documents = [
+        document(toolkit(*asked, *limit), "recommend", code)
+        for limit, code in (((), 0), (("--max-latency", "1"), 1))
+    ]
+    check("`toolkit recommend --json`", *documents)
 
 
 def test_report(toolkit: Command, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from toolkit.media import demo_photo, read_photo, write_photo
     from toolkit.parity import check_parity, compare_label_maps, compare_masks
     from toolkit.portrait import make_portrait, preprocess
+    from toolkit.recommend.run import run_recommendation
     from toolkit.resolve import open_backend, resolve_model
     from toolkit.store import Store
     from toolkit.verify import verify_model
@@ -70,6 +71,7 @@ _ROOMS = {
     "toolkit.media": ("demo_photo", "read_photo", "write_photo"),
     "toolkit.parity": ("check_parity", "compare_label_maps", "compare_masks"),
     "toolkit.portrait": ("make_portrait", "preprocess"),
+    "toolkit.recommend.run": ("run_recommendation",),
     "toolkit.resolve": ("open_backend", "resolve_model"),
     "toolkit.store": ("Store",),
     "toolkit.verify": ("verify_model",),
@@ -107,6 +109,7 @@ __all__ = [
     "run_demo",
     "run_evaluation",
     "run_gate",
+    "run_recommendation",
     "summarise",
     "verify_model",
     "write_photo",

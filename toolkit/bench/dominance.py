@@ -43,9 +43,10 @@ def ratio_interval(slower: Times, faster: Times, *, tests: int = 1) -> Interval 
 def dominators(times: Sequence[Times], quality: Sequence[float]) -> tuple[int | None, ...]:
     """Say of each variant which other one makes it needless.
 
-    It is dominated where another's quality is at least as high and the interval of the ratio of
-    their times, round by round, says that the other is faster. The level of the intervals is raised
-    with the number of pairs, so that all of them hold together.
+    It is dominated where another's quality is at least as high, its median time is smaller, and the
+    interval of the ratio of their times, round by round, says that it is faster. The level of the
+    intervals is raised with the number of pairs, so that all of them hold together. As medians have
+    an order, what dominates leads to one that nothing does: some variant is always left.
 
     Parameters
     ----------
@@ -67,19 +68,18 @@ def dominators(times: Sequence[Times], quality: Sequence[float]) -> tuple[int | 
     ((1, None), (None, None))
     """
     pairs = len(times) * (len(times) - 1) // 2
-    order = sorted(range(len(times)), key=lambda place: median(times[place].values()))
+    middles = [median(own.values()) for own in times]
+    order = sorted(range(len(times)), key=middles.__getitem__)
 
     def faster(other: int, place: int) -> bool:
+        if middles[other] >= middles[place]:
+            return False
         interval = ratio_interval(times[place], times[other], tests=pairs)
         return interval is not None and interval.low > 1
 
     return tuple(
         next(
-            (
-                other
-                for other in order
-                if other != place and quality[other] >= quality[place] and faster(other, place)
-            ),
+            (other for other in order if quality[other] >= quality[place] and faster(other, place)),
             None,
         )
         for place in range(len(times))

@@ -21,6 +21,7 @@ from toolkit.cli.info import info_command
 from toolkit.cli.models import models_command
 from toolkit.cli.parity import parity_command
 from toolkit.cli.portrait import portrait_command
+from toolkit.cli.recommend import recommend_command
 from toolkit.cli.report import report_command
 from toolkit.cli.verify import verify_command
 
@@ -67,6 +68,7 @@ app.command("evaluate")(evaluate_command)
 app.command("bench")(bench_command)
 app.command("compare")(compare_command)
 app.command("gate")(gate_command)
+app.command("recommend")(recommend_command)
 app.command("report")(report_command)
 app.command("info")(info_command)
 

@@ -1,0 +1,137 @@
+"""What can be tried here: profiles by runtimes by thread counts, every file made ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from toolkit.backends import BACKENDS
+from toolkit.bench.contenders import Contender, prepare
+from toolkit.bench.schema import Skipped
+from toolkit.bench.variants import Variant
+from toolkit.convert.profiles import PROFILES
+from toolkit.errors import ToolkitError
+from toolkit.resolve import Model, ensure_export
+from toolkit.store import Store
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A profile on a runtime with a number of threads, ready to run.
+
+    Attributes
+    ----------
+    contender : Contender
+        Its variant names the threads.
+    profile : str or None
+        None where the runtime takes the frozen graph, or the model is an ONNX file.
+    judged_as : str
+        The name under which its masks are judged: threads don't change them.
+    same_labels : bool
+        Whether it gives TF1's label map by the near-tie rule: all such are as good.
+    """
+
+    contender: Contender
+    profile: str | None
+    judged_as: str
+    same_labels: bool
+
+    @property
+    def name(self) -> str:
+        """The variant's text."""
+        return self.contender.name
+
+    @property
+    def threads(self) -> int:
+        """How many it is given."""
+        return self.contender.variant.threads or 1
+
+    @property
+    def masks(self) -> str:
+        """What candidates of the same masks have in common."""
+        return "TF1's" if self.same_labels else self.judged_as
+
+
+def thread_counts(cores: int) -> tuple[int, ...]:
+    """Return the thread counts to try: powers of two, and all cores.
+
+    >>> thread_counts(1), thread_counts(6)
+    ((1,), (1, 2, 4, 6))
+    """
+    powers = [2**power for power in range(cores.bit_length()) if 2**power < cores]
+    return (*powers, cores)
+
+
+def argument_of(model: Model) -> str:
+    """Return the MODEL argument that means a model, without its profile."""
+    return model.name if model.kind in ("bundled", "store") else str(model.path)
+
+
+def find_candidates(
+    model: Model, cores: int, *, folder: Path, store: Store | None = None
+) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
+    """Make every candidate ready; exports that are not there are made.
+
+    Parameters
+    ----------
+    model : Model
+        With a profile, only that one is tried.
+    cores : int
+        The most threads.
+    folder : Path
+        An existing one, for graphs that are unpacked.
+    store : Store, optional
+        By default the user's.
+
+    Returns
+    -------
+    tuple of Candidate
+    tuple of Skipped
+        Runtimes and profiles that can't be tried, each with its reason.
+    """
+    found: list[Candidate] = []
+    skipped: list[Skipped] = []
+    for profile, variants in _combinations(model):
+        if profile is not None:
+            try:  # once, not once for each runtime: a conversion that fails takes its time
+                ensure_export(replace(model, profile=profile), store)
+            except ToolkitError as error:
+                skipped.append(Skipped(profile, str(error), asked=False))
+                continue
+        ready, refused = prepare(model, (), variants, folder=folder, store=store)
+        skipped += refused
+        for contender in ready:
+            for threads in thread_counts(cores):
+                variant = replace(contender.variant, threads=threads)
+                found.append(
+                    Candidate(
+                        replace(contender, name=str(variant), variant=variant),
+                        profile,
+                        str(contender.variant),
+                        _same_labels(model, profile),
+                    )
+                )
+    return tuple(found), tuple(skipped)
+
+
+def _combinations(model: Model) -> Iterator[tuple[str | None, list[Variant]]]:
+    """Yield each profile, or none, with what runs it."""
+    on_export = [name for name, spec in BACKENDS.items() if spec.artefact == "onnx"]
+    if model.kind == "onnx":
+        yield None, [Variant(name, argument_of(model)) for name in on_export]
+        return
+    for profile in [model.profile] if model.profile else PROFILES:
+        argument = f"{argument_of(model)}+{profile}"
+        yield profile, [Variant(name, argument) for name in on_export]
+    if model.profile:
+        return
+    on_graph = [name for name in BACKENDS if name not in on_export]
+    yield None, [Variant(name, argument_of(model)) for name in on_graph]
+
+
+def _same_labels(model: Model, profile: str | None) -> bool:
+    if profile is None:
+        return model.kind != "onnx"  # the graph itself
+    recipe = PROFILES.get(profile)
+    return recipe is not None and recipe.least_agreement is None

@@ -1,0 +1,165 @@
+"""Rounds of candidates, kept one by one, and which candidates need no more of them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from toolkit.bench.contenders import Contender
+from toolkit.bench.dominance import times_by_round
+from toolkit.bench.photos import BenchPhoto
+from toolkit.bench.run import GIVE_UP, Measurement
+from toolkit.bench.schema import Settings
+from toolkit.recommend.candidates import Candidate
+from toolkit.recommend.state import Timed
+
+log = logging.getLogger(__name__)
+
+Step = Callable[[int, int | None], None]
+Stage = Callable[[str], AbstractContextManager[Step]]
+"""Shows a stage of the work of that name; what it gives is called with (done, of how many)."""
+
+BRIEF = Settings(rounds=5, iterations=3, warmup=3, warmup_seconds=2.0)
+"""The first timing: the fewest rounds that have an interval."""
+EARLY_ROUNDS, FAR = 2, 1.5
+"""After so many rounds what is so many times slower is not timed any more."""
+FINAL = Settings(rounds=10, iterations=5, warmup=10, timed_seconds=0.5, turns=True)
+"""The last timing."""
+FINAL_NS = 1e9 * (FINAL.timed_seconds or 0)
+MOST_ROUNDS = 20
+"""Of the last timing, where the choice still hangs on the noise after `FINAL`."""
+
+
+@contextmanager
+def unseen(what: str) -> Iterator[Step]:  # noqa: ARG001 - nobody looks
+    """Show nothing."""
+    yield lambda done, total: None  # noqa: ARG005
+
+
+class Timer:
+    """Runs rounds of candidates.
+
+    Parameters
+    ----------
+    photo : BenchPhoto
+    folder : Path
+        An existing one, for what the workers read.
+    worker : sequence of str
+        The command that starts a worker.
+    stage : callable
+        Shows the progress.
+    """
+
+    def __init__(
+        self, photo: BenchPhoto, folder: Path, worker: Sequence[str], stage: Stage
+    ) -> None:
+        self._photo = photo
+        self._folder = folder
+        self._worker = worker
+        self._stage = stage
+
+    def add_rounds(
+        self,
+        what: str,
+        candidates: Sequence[Candidate],
+        done: Timed,
+        settings: Settings,
+        keep: Callable[[Timed], None],
+        *,
+        drop: Callable[[Timed], Container[str]] = lambda _: (),
+    ) -> Timed:
+        """Add rounds to those that were run already, up to the number in the settings.
+
+        Parameters
+        ----------
+        what : str
+            What the progress is called.
+        candidates : sequence of Candidate
+        done : Timed
+            What was run before.
+        settings : Settings
+        keep : callable
+            Given what is done after each round, before the next begins.
+        drop : callable
+            Given the same, the names of those that need no more rounds.
+        """
+        want = settings.rounds
+        if 0 < done.rounds < want:
+            log.info("%s: going on after round %d", what, done.rounds)
+        with self._stage(what) as step:
+            while done.rounds < want:
+                out = drop(done)
+                refused = {item.variant for item in done.skipped} | given_up(done)
+                running = [
+                    one.contender
+                    for one in candidates
+                    if one.name not in refused and one.name not in out
+                ]
+                if not running:
+                    break
+                begin = time.monotonic()
+                done = self._one_round(running, done, settings, step)
+                each = time.monotonic() - begin
+                keep(done)
+                log.info(
+                    "%s: round %d of %d, %d candidates, about %.0f s left",
+                    *(what, done.rounds, want, len(running), (want - done.rounds) * each),
+                )
+        return done
+
+    def _one_round(
+        self, running: Sequence[Contender], done: Timed, settings: Settings, step: Step
+    ) -> Timed:
+        """Run a round; where it is interrupted it was none."""
+        # a seed for each, lest all have the order of the first
+        settings = replace(settings, seed=settings.seed + done.rounds)
+        measurement = Measurement(
+            running, [self._photo], settings, folder=self._folder, worker=self._worker
+        )
+        measurement.rounds = done.rounds
+        count = done.rounds * len(running)
+
+        def ended() -> None:
+            nonlocal count
+            count += 1
+            step(count, settings.rounds * len(running))
+
+        measurement.add_round(ended)
+        return done.plus(
+            Timed(
+                measurement.rounds,
+                measurement.variants,
+                measurement.skipped,
+                measurement.failures,
+            )
+        )
+
+
+def hopeless(candidates: Sequence[Candidate], timed: Timed) -> dict[str, str]:
+    """Return the candidates that need no more rounds, each with one that makes it needless.
+
+    The slowest round of the other, of the same masks, is faster than its fastest by `FAR`.
+    """
+    if timed.rounds < EARLY_ROUNDS:
+        return {}
+    times = {one.name: list(times_by_round(one, 0).values()) for one in timed.variants}
+    found: dict[str, str] = {}
+    for masks in dict.fromkeys(one.masks for one in candidates):
+        names = [one.name for one in candidates if one.masks == masks and one.name in times]
+        # the fastest of all stays, so whoever drops another is still there or has one that is
+        best = min(names, key=lambda name: max(times[name]), default=None)
+        if best is not None and len(times[best]) >= EARLY_ROUNDS:
+            limit = FAR * max(times[best])
+            found |= {name: best for name in names if min(times[name]) > limit}
+    return found
+
+
+def given_up(timed: Timed) -> set[str]:
+    """Return what failed so often, never having ended well, that it is not started any more."""
+    there = {one.name for one in timed.variants}
+    failed = [item.variant for item in timed.failures if item.variant not in there]
+    return {name for name in failed if failed.count(name) >= GIVE_UP}
