@@ -167,6 +167,7 @@ def test_the_pools_of_a_portrait_have_that_many(
     assert 0 not in pools["asked"]  # no session is left to the runtime's default, which knows less
 
 
+@pytest.mark.parametrize("limit", ["affinity", "version 2"], indirect=True)
 def test_a_bench_measures_with_that_many(
     run: Run, limit: Limit, photo: Path, tmp_path: Path
 ) -> None:
