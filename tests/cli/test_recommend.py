@@ -255,3 +255,23 @@ def test_after_a_kill_the_same_command_goes_on_where_it_was(desk: Path) -> None:
     assert not any(line.startswith("time briefly") for line in after)
     assert "judge onnx:net+exact" not in after
     assert after[-1] == "time well 9 of 2"
+
+
+@pytest.mark.slow
+def test_the_bundled_network_is_timed_judged_and_used_as_it_says(
+    toolkit: Command, desk: Path
+) -> None:
+    photo = "photos/images/astronaut.png"
+    done = toolkit("recommend", "--dataset", "photos", "-m", "standin+plain", photo, "--json")
+    assert done.code == 0, done.stderr
+    document = json.loads(done.stdout)
+    names = [point["name"] for point in document["frontier"]]
+    assert document["choice"]["name"] in names
+    assert all(point["rounds"] >= 10 for point in document["frontier"])
+    config = read_config(desk / "recommend.toml")
+    assert (config.model, config.profile) == ("standin", "plain")
+    assert document["reference"].endswith(":standin+plain")
+    made = toolkit("portrait", photo, "--config", "recommend.toml", "-o", "portrait.png")
+    assert made.code == 0, made.stderr
+    assert f"backend {config.backend} " in made.stderr
+    assert f", {config.threads} threads" in made.stderr

@@ -37,10 +37,12 @@ from toolkit.recommend.state import State, Timed, read_state, write_state
 from toolkit.recommend.timing import (
     BRIEF,
     FINAL,
+    FINAL_EARLY,
     FINAL_NS,
     MOST_ROUNDS,
     Stage,
     Timer,
+    first_rounds,
     hopeless,
     unseen,
 )
@@ -268,27 +270,44 @@ class _Work:
         least = self.ious[reference] - limits.max_iou_drop
         threads = {one.name: one.threads for one in left}
         iou = {one.name: self.ious[one.judged_as] for one in left}
-        want = FINAL.rounds
+
+        def needless(now: Timed) -> dict[str, Pruned]:
+            """Return what is dominated in the first rounds; later ones don't bring it back."""
+            if now.rounds < FINAL_EARLY:
+                return {}
+            found: list[Pruned] = []
+            times = first_rounds(now, FINAL_EARLY)
+            self._undominated([one for one in left if one.name in times], times, found)
+            return {one.name: one for one in found}
+
+        running, want = left, FINAL.rounds
         while True:
             timed = self.timer.add_rounds(
                 "timing what is left",
-                left,
+                running,
                 self.state.finally_,
                 self.settings(FINAL, rounds=want),
                 lambda now: self.keep(finally_=now),
+                drop=needless,
             )
             if not timed.variants:
                 raise BackendError(f"nothing could be timed: {timed.failures[-1].problem}")
+            dropped = needless(timed)
             figures = [
                 Figures(one.name, threads[one.name], times_by_round(one, 0), iou[one.name])
                 for one in timed.variants
+                if one.name not in dropped
             ]
             choice = choose(figures, least, latency)
-            clear = choice.outcome != "inconclusive" and not choice.tied
-            if clear or timed.rounds >= MOST_ROUNDS:
+            if timed.rounds >= MOST_ROUNDS or (
+                choice.outcome != "inconclusive" and not choice.tied
+            ):
                 break
+            if choice.outcome == "chosen":  # only these are in question
+                close = {choice.fastest, *choice.tied}
+                running = [one for one in left if one.name in close]
             want = MOST_ROUNDS
-        pruned += _untimed(left, timed)
+        pruned += [*_untimed(left, timed), *dropped.values()]
         times = {one.name: one.times for one in figures}
         there = [one for one in left if one.name in times]
         frontier = {one.name for one in self._undominated(there, times, pruned)}

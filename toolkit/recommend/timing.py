@@ -23,12 +23,16 @@ Step = Callable[[int, int | None], None]
 Stage = Callable[[str], AbstractContextManager[Step]]
 """Shows a stage of the work of that name; what it gives is called with (done, of how many)."""
 
-BRIEF = Settings(rounds=5, iterations=3, warmup=3, warmup_seconds=2.0)
+BRIEF = Settings(rounds=5, iterations=3, warmup=3, warmup_seconds=1.0)
 """The first timing: the fewest rounds that have an interval."""
 EARLY_ROUNDS, FAR = 2, 1.5
 """After so many rounds what is so many times slower is not timed any more."""
-FINAL = Settings(rounds=10, iterations=5, warmup=10, timed_seconds=0.5, turns=True)
+FINAL = Settings(
+    rounds=10, iterations=3, warmup=10, warmup_seconds=1.0, timed_seconds=0.5, turns=True
+)
 """The last timing."""
+FINAL_EARLY = 5
+"""After so many of its rounds what is dominated is not timed any more."""
 FINAL_NS = 1e9 * (FINAL.timed_seconds or 0)
 MOST_ROUNDS = 20
 """Of the last timing, where the choice still hangs on the noise after `FINAL`."""
@@ -142,11 +146,13 @@ class Timer:
 def hopeless(candidates: Sequence[Candidate], timed: Timed) -> dict[str, str]:
     """Return the candidates that need no more rounds, each with one that makes it needless.
 
-    The slowest round of the other, of the same masks, is faster than its fastest by `FAR`.
+    The two give the same masks, and in the first `EARLY_ROUNDS` the other's slowest is faster by
+    `FAR` than its fastest.
     """
     if timed.rounds < EARLY_ROUNDS:
         return {}
-    times = {one.name: list(times_by_round(one, 0).values()) for one in timed.variants}
+    # later rounds don't count: what was left out once has none, and does not come back
+    times = {name: list(own.values()) for name, own in first_rounds(timed, EARLY_ROUNDS).items()}
     found: dict[str, str] = {}
     for masks in dict.fromkeys(one.masks for one in candidates):
         names = [one.name for one in candidates if one.masks == masks and one.name in times]
@@ -156,6 +162,15 @@ def hopeless(candidates: Sequence[Candidate], timed: Timed) -> dict[str, str]:
             limit = FAR * max(times[best])
             found |= {name: best for name in names if min(times[name]) > limit}
     return found
+
+
+def first_rounds(timed: Timed, rounds: int) -> dict[str, dict[int, float]]:
+    """Return the times of the first rounds, by name and round; of those that have any."""
+    found = {
+        one.name: {number: own for number, own in times_by_round(one, 0).items() if number < rounds}
+        for one in timed.variants
+    }
+    return {name: own for name, own in found.items() if own}
 
 
 def given_up(timed: Timed) -> set[str]:
