@@ -29,7 +29,7 @@ from toolkit.evaluate.run import run_evaluation
 from toolkit.evaluate.schema import Evaluation, VariantQuality, summarise
 from toolkit.host import available_cores, host_facts
 from toolkit.recommend.candidates import Candidate, argument_of, find_candidates
-from toolkit.recommend.choose import Choice, Figures, choose
+from toolkit.recommend.choose import SAME_IOU, Choice, Figures, choose
 from toolkit.recommend.config import model_sha256
 from toolkit.recommend.inputs import check_dataset, inputs_of, require_label
 from toolkit.recommend.schema import Limits, Point, Pruned, Recommendation
@@ -247,20 +247,33 @@ class _Work:
         self, left: Sequence[Candidate], reference: str, pruned: list[Pruned]
     ) -> list[Candidate]:
         """Judge masks; return the candidates that are not dominated as it looks now."""
-        self._evaluate(dict.fromkeys([reference, *(one.judged_as for one in left)]))
-        reasons = {item.variant: item.reason for item in self.evaluation.skipped}
+        others = [one.judged_as for one in left if not one.same_labels]
+        self._evaluate([reference, *others])
         if reference not in self.ious:
+            reasons = dict(self._unjudged())
             raise BackendError(
                 f"the reference {reference} can't be judged: {reasons.get(reference, 'no IoU')}"
             )
+        # TF1's labels are as good wherever they come from: of them only what is left needs figures
+        times = {one.name: times_by_round(one, 0) for one in self.state.briefly.variants}
+        left = self._judged(left, pruned)
+        left = self._undominated(left, times, pruned, otherwise=self.ious[reference])
+        self._evaluate([one.judged_as for one in left])
+        return self._judged(left, pruned)
+
+    def _unjudged(self) -> list[tuple[str, str]]:
+        """Return what could not be judged, and why."""
+        return [(item.variant, item.reason) for item in self.evaluation.skipped]
+
+    def _judged(self, left: Sequence[Candidate], pruned: list[Pruned]) -> list[Candidate]:
+        """Leave out what could not be judged."""
+        reasons = dict(self._unjudged())
         pruned += [
             Pruned(one.name, f"can't be judged: {reasons[one.judged_as]}")
             for one in left
             if one.judged_as in reasons
         ]
-        judged = [one for one in left if one.judged_as in self.ious]
-        times = {one.name: times_by_round(one, 0) for one in self.state.briefly.variants}
-        return self._undominated(judged, times, pruned)
+        return [one for one in left if one.judged_as not in reasons]
 
     def decide(
         self, left: Sequence[Candidate], reference: str, limits: Limits, pruned: list[Pruned]
@@ -328,13 +341,16 @@ class _Work:
         candidates: Sequence[Candidate],
         times: Mapping[str, Times],
         pruned: list[Pruned],
+        *,
+        otherwise: float = 0.0,
     ) -> list[Candidate]:
+        """Return what nothing dominates; `otherwise` is the IoU of what was not judged."""
         ious = self.ious
-        by_name = {one.name: ious[one.judged_as] for one in candidates}
+        by_name = {one.name: ious.get(one.judged_as, otherwise) for one in candidates}
         return _prune(
             candidates,
             [times[one.name] for one in candidates],
-            list(by_name.values()),
+            [round(iou, SAME_IOU) for iou in by_name.values()],
             lambda by: f"is no better than {by} (IoU {by_name[by]:.4f}), which is faster",
             pruned,
         )
@@ -345,7 +361,7 @@ class _Work:
         known = {one.name for one in done.variants} if done else set()
         known |= {item.variant for item in done.skipped} if done else set()
         variants = {one.judged_as: _without_threads(one) for one in self.candidates}
-        missing = [variants[name] for name in names if name not in known]
+        missing = [variants[name] for name in dict.fromkeys(names) if name not in known]
         if not missing:
             return
         log.info("judging %d kinds of masks on %d photos", len(missing), len(self.dataset.items))
