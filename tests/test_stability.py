@@ -158,13 +158,15 @@ def test_verify(toolkit: Command) -> None:
 
 
 @pytest.mark.tensorflow
-def test_convert_and_its_manifest(toolkit: Command) -> None:
+def test_convert_and_its_manifest(toolkit: Command, photo: Path) -> None:
     made = document(toolkit("convert", "standin", "--json", "-q"), "convert")
     listed = document(toolkit("convert", "--profiles", "--json"), "convert")
     check("`toolkit convert --json`", made, listed)
     manifest = json.loads(Path(made["path"] + ".json").read_text())
-    check("Manifest", manifest)
     assert manifest == {**made["manifest"], "schema": "toolkit-manifest", "version": 1}
+    options = ("--profile", "int8", "--calibrate", photo.parent)
+    in_bytes = document(toolkit("convert", "standin", *options, "--json", "-q"), "convert")
+    check("Manifest", manifest, json.loads(Path(in_bytes["path"] + ".json").read_text()))
 
 
 @pytest.mark.tensorflow

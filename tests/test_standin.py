@@ -23,7 +23,7 @@ def test_the_committed_files_are_the_scripts_bytes() -> None:
     network = inspect_graph(graph).network
     assert network == bundled.network
     made = export_graph(graph, network, DEFAULT_OPSET, PROFILES["plain"])
-    assert made == bundled.onnx.read_bytes()
+    assert made.content == bundled.onnx.read_bytes()
 
 
 def test_the_files_are_small_and_their_manifest_is_theirs() -> None:

@@ -8,6 +8,7 @@ several times as fast.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import stat
 import warnings
@@ -39,6 +40,9 @@ WRITTEN_AS: dict[str, tuple[int, ...]] = {
     ".tiff": (),
 }
 """The suffixes that can be written, with OpenCV's settings for each."""
+
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+"""What is taken for a photo in a folder."""
 
 LONGEST_SIDE = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
 """Pixels; other formats have no limit that matters."""
@@ -247,6 +251,11 @@ def _check_encodable(path: Path, height: int, width: int) -> None:
             f"{width}x{height} pixels are too many for this format, which takes {limit} a side",
             "choose .png",
         )
+
+
+def pixels_sha256(pixels: NDArray[np.uint8]) -> str:
+    """Return the SHA-256 of decoded pixels: the same photo in another file format has the same."""
+    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 
 def demo_photo() -> NDArray[np.uint8]:

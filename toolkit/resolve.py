@@ -201,6 +201,22 @@ def graph_behind_export(export: Path) -> str | None:
         return None
 
 
+def calibration_of(export: Path) -> frozenset[str]:
+    """Return the hashes of the decoded photos an export was calibrated on; none of a float one's.
+
+    Raises
+    ------
+    ExportError
+        The file can't be read.
+    """
+    from toolkit.backends.onnx import read_metadata
+
+    try:
+        return frozenset(json.loads(read_metadata(export).get("calibration", "[]")))
+    except (ValueError, TypeError) as error:
+        raise ExportError(export, "its calibration metadata is damaged", "convert again") from error
+
+
 def find_export(
     model: Model,
     graph: FrozenGraph | None = None,
@@ -276,6 +292,8 @@ def ensure_export(model: Model, store: Store | None = None, *, profile: str | No
     ------
     MissingDependencyError
         There is no export of this converter, and the ``convert`` extra is not installed.
+    ModelNotFoundError
+        There is no export of a profile that is calibrated: only the user has the photos.
     BackendError
         The conversion did not pass verification.
     """
@@ -284,6 +302,12 @@ def ensure_export(model: Model, store: Store | None = None, *, profile: str | No
     found, outdated = _find_exports(model, None, store, recipe)
     if found is not None:
         return found
+    if recipe.quantised:
+        raise ModelNotFoundError(
+            f"there is no {recipe.name} export of {model.name} yet",
+            f"toolkit convert {model.name} --profile {recipe.name} --calibrate DIR makes it from "
+            "photos like yours",
+        )
     if outdated:
         log.info(
             "another version of the converter made %s: converting %s anew", outdated, model.name

@@ -12,6 +12,7 @@ from tests.convert.networks import photo
 from toolkit.backends import BACKENDS, load_backend
 from toolkit.backends.onnx import OnnxBackend
 from toolkit.convert import PROFILES
+from toolkit.convert.calibration import Calibration
 from toolkit.convert.conversion import export_graph
 from toolkit.errors import BackendError, ExportError
 from toolkit.graphs import inspect_graph
@@ -29,9 +30,14 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("profiles")
     graph = write_graph(folder / "net.pb", crop=97, width=24, classes=17, seed=5, hand_set=True)
     paths = {}
+    network = inspect_graph(graph).network
+    seen = Calibration(tuple(photo(*size, seed=4) for size in SIZES), ())
     for name, profile in PROFILES.items():
         paths[name] = folder / f"{name}.onnx"
-        paths[name].write_bytes(export_graph(graph, inspect_graph(graph).network, 18, profile))
+        export = export_graph(
+            graph, network, 18, profile, calibration=seen if profile.quantised else None
+        )
+        paths[name].write_bytes(export.content)
     return paths
 
 
@@ -47,7 +53,8 @@ def test_openvino_gives_what_onnx_runtime_gives(exports: dict[str, Path], profil
             image = photo(*size, seed=3)
             wanted, found = (backend.segment(image, subject=SUBJECT) for backend in (one, other))
             assert found.shape == size
-            assert (found != wanted).mean() < 0.002
+            # each runtime rounds bytes in its own way
+            assert (found != wanted).mean() < (0.01 if PROFILES[profile].quantised else 0.002)
 
 
 @pytest.mark.parametrize("profile", [name for name in PROFILES if name != "plain"])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import Command, write_graph
 from toolkit.catalog import load_catalog
 from toolkit.convert import PROFILES
+from toolkit.media import write_photo
 from toolkit.store import Store
 
 pytestmark = pytest.mark.tensorflow
@@ -73,3 +75,20 @@ def test_a_profile_that_is_none_is_a_usage_error(toolkit: Command) -> None:
     done = toolkit("convert", "standin", "--profile", "quick")
     assert done.code == 2
     assert "choose from: plain, exact" in done.stderr
+
+
+@pytest.mark.tensorflow
+def test_a_folder_of_photos_makes_an_export_in_bytes(toolkit: Command, tmp_path: Path) -> None:
+    write_photo(
+        tmp_path / "a.png", np.random.default_rng(1).integers(0, 256, (60, 90, 3), np.uint8)
+    )
+    done = toolkit("convert", "standin", "--profile", "int8", "--calibrate", tmp_path)
+    assert done.code == 0, done.stderr
+    assert "calibrated on 1 photos only" in done.stderr
+    assert "in bytes calibrated on 1 photos; " in done.stdout
+
+
+def test_a_profile_in_bytes_without_photos_is_a_usage_error(toolkit: Command) -> None:
+    done = toolkit("convert", "standin", "--profile", "int8")
+    assert done.code == 2
+    assert "needs photos to be calibrated on; add --calibrate DIR" in done.stderr

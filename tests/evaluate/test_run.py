@@ -13,8 +13,10 @@ from tests.evaluate.datasets import nobody, write_voc
 from toolkit.backends import BACKENDS
 from toolkit.backends.base import Closing
 from toolkit.catalog import Network
+from toolkit.errors import BackendError
 from toolkit.evaluate.dataset import open_dataset, voc_labels
 from toolkit.evaluate.run import run_evaluation
+from toolkit.media import pixels_sha256
 from toolkit.resolve import resolve_model
 
 PERSON = 15
@@ -51,3 +53,14 @@ def test_an_export_of_one_subject_is_asked_for_it_and_has_no_miou(
     (photo,) = variant.photos
     assert photo.iou == 1
     assert variant.classes == ()
+
+
+def test_an_export_calibrated_on_a_photo_of_the_dataset_is_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = np.zeros((60, 80), np.uint8)
+    dataset = open_dataset(write_voc(tmp_path / "voc", {"a": (nobody(), truth)}))
+    seen = frozenset({pixels_sha256(dataset.read(dataset.items[0]).bgr)})
+    monkeypatch.setattr("toolkit.evaluate.run.calibration_of", lambda _: seen)
+    with pytest.raises(BackendError, match=r"was calibrated on 1 of these photos, such as a"):
+        list(run_evaluation(dataset, resolve_model("standin")))

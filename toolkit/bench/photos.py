@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from toolkit.bench.schema import PhotoFacts
 from toolkit.errors import MissingDependencyError
-from toolkit.media import demo_photo, read_photo
+from toolkit.media import demo_photo, pixels_sha256, read_photo
 
 WIDTH, HEIGHT = 1280, 720
 
@@ -34,8 +33,7 @@ class BenchPhoto:
     def facts(self) -> PhotoFacts:
         """What the report says of it."""
         height, width = self.bgr.shape[:2]
-        pixels = np.ascontiguousarray(self.bgr).tobytes()
-        return PhotoFacts(self.name, hashlib.sha256(pixels).hexdigest(), width, height)
+        return PhotoFacts(self.name, pixels_sha256(self.bgr), width, height)
 
 
 def photo_from(path: Path) -> BenchPhoto:

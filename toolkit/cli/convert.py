@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,10 @@ from toolkit.cli.console import (
 if TYPE_CHECKING:
     from toolkit.convert import Profile
     from toolkit.verify import VerifyReport
+
+
+ENOUGH_PHOTOS = 8
+"""Fewer to calibrate on are worth a word."""
 
 
 @guarded
@@ -42,6 +46,15 @@ def convert_command(
     profiles: Annotated[
         bool, typer.Option("--profiles", help="List the profiles and their passes, and end.")
     ] = False,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibrate",
+            metavar="DIR",
+            help="A folder of photos, some tens like those to be run; for a profile in bytes.",
+            show_default=False,
+        ),
+    ] = None,
     opset: Annotated[
         int, typer.Option("--opset", metavar="N", help="The ONNX operator set, 11 to 18.")
     ] = 18,
@@ -71,6 +84,7 @@ def convert_command(
     Example: `toolkit convert standin --profile fast --opset 13`
     """
     from toolkit.convert import DEFAULT_PROFILE, PROFILES, convert_model
+    from toolkit.convert.calibration import read_calibration
     from toolkit.convert.profiles import WITH_LOGITS
     from toolkit.errors import UsageError
     from toolkit.graphs import inspect_graph
@@ -89,13 +103,24 @@ def convert_command(
         raise UsageError(f"{found.path} is an ONNX file already", "give a .pb, a .tar.gz or a name")
     console.say(f"model {found.name}: {found.about}")
     graph = found.graph()
+    crop = inspect_graph(graph).network.crop
+    calibration = None
+    if calibrate:
+        with console.progress("reading photos") as progress:
+            calibration = read_calibration(calibrate, crop, progress=progress)
+        if len(calibration.images) < ENOUGH_PHOTOS:
+            console.warn(
+                f"calibrated on {len(calibration.images)} photos only: some tens, like those to be "
+                "run, give better masks"
+            )
     with console.progress("converting") as progress:
         made = convert_model(
             graph,
             profile=(profile or found.profile or DEFAULT_PROFILE) + WITH_LOGITS * logits,
             opset=opset,
             output=output,
-            images=photo_inputs([], inspect_graph(graph).network.crop),
+            images=photo_inputs([], crop),
+            calibration=calibration,
             progress=progress,
         )
     manifest, inputs = made.manifest, made.report.inputs
@@ -109,7 +134,18 @@ def convert_command(
         f"{made.path}  {manifest.size / 1e6:.2f} MB, profile {manifest.profile}, opset {opset}"
     )
     console.result(f"sha256   {manifest.sha256}")
+    if manifest.quantisation:
+        console.result(f"in bytes {_quantised(manifest.quantisation)}")
     console.result(f"verified on {len(inputs)} inputs against TF1: {_finding(made.report)}")
+
+
+def _quantised(found: dict[str, Any]) -> str:
+    kept = len(found["float_layers"])
+    return (
+        f"calibrated on {len(found['photos'])} photos; {kept or 'no'} layer{'s' * (kept != 1)} "
+        f"left float; error of the logits {found['error']:.2%} of their variance "
+        f"({found['error_all']:.2%} with all layers in bytes)"
+    )
 
 
 def _facts(recipe: Profile) -> dict[str, object]:

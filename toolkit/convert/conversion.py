@@ -12,15 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import __version__
 from toolkit.catalog import INPUT, OUTPUT, Network
+from toolkit.convert.calibration import Calibration
 from toolkit.convert.manifest import Manifest
 from toolkit.convert.profiles import Profile, find_profile
+from toolkit.convert.quantize import LEAST_OPSET, Quantisation, quantize
 from toolkit.errors import BackendError, MissingDependencyError, UsageError
 from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph, parse_graph
 from toolkit.parity import NEAR_TIE
@@ -67,6 +69,7 @@ def convert_model(
     output: Path | None = None,
     store: Store | None = None,
     images: Mapping[str, NDArray[np.uint8]] | None = None,
+    calibration: Calibration | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Conversion:
     """Convert a frozen graph to ONNX, verify the export against TF1 and put it in place.
@@ -84,8 +87,11 @@ def convert_model(
         By default the user's.
     images : mapping of str to (h, w, 3) uint8 RGB, optional
         Preprocessed photos to verify on, besides the spread of sizes.
+    calibration : Calibration, optional
+        Photos that a quantised profile is calibrated on; it needs them.
     progress : callable, optional
-        Called with (images verified, images in all).
+        Called with (layers tried, layers in all) while a network is quantised, then with (images
+        verified, images in all).
 
     Returns
     -------
@@ -95,7 +101,8 @@ def convert_model(
     Raises
     ------
     UsageError
-        The opset is out of range, or there is no such profile.
+        The opset is out of range, there is no such profile, or it needs photos to be calibrated on,
+        or has no use for them.
     GraphError
         The graph breaks the contract.
     ConversionError
@@ -108,10 +115,22 @@ def convert_model(
     if opset not in OPSETS:
         raise UsageError(f"opset {opset} is out of range", f"choose {OPSETS[0]} to {OPSETS[-1]}")
     recipe = find_profile(profile)
+    if recipe.quantised and opset < LEAST_OPSET:
+        raise UsageError(
+            f"profile {recipe.name} can't be written in opset {opset}",
+            f"choose {LEAST_OPSET} to 18",
+        )
+    if recipe.quantised and calibration is None:
+        raise UsageError(
+            f"profile {recipe.name} needs photos to be calibrated on", "add --calibrate DIR"
+        )
+    if calibration and not recipe.quantised:
+        raise UsageError(f"profile {recipe.name} is not calibrated", "leave --calibrate out")
     store = store or Store.default()
     path = output or store.export_path(graph.name, recipe.name, opset)
     network = inspect_graph(graph).network
-    content = export_graph(graph, network, opset, recipe)
+    export = export_graph(graph, network, opset, recipe, calibration=calibration, progress=progress)
+    content = export.content
     report = verify_model(graph, images=images, export=content, progress=progress)
     manifest = Manifest(
         file=path.name,
@@ -135,6 +154,7 @@ def convert_model(
             "agreement": report.agreement,
             "inputs": [dataclasses.asdict(found) for found in report.inputs],
         },
+        quantisation=_quantisation(export.quantisation, calibration),
     )
     if report.passed:
         with store.lock(graph.name):
@@ -142,7 +162,30 @@ def convert_model(
     return Conversion(path, report.passed, manifest, report)
 
 
-def export_graph(graph: FrozenGraph, network: Network, opset: int, profile: Profile) -> bytes:
+@dataclass(frozen=True)
+class Export:
+    """An ONNX model, not verified yet.
+
+    Attributes
+    ----------
+    content : bytes
+    quantisation : Quantisation or None
+        What was quantised; None of a float model.
+    """
+
+    content: bytes
+    quantisation: Quantisation | None = None
+
+
+def export_graph(
+    graph: FrozenGraph,
+    network: Network,
+    opset: int,
+    profile: Profile,
+    *,
+    calibration: Calibration | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Export:
     """Return the ONNX bytes of a frozen graph: tf2onnx's, by a profile, checked, with metadata."""
     import_tensorflow()
     try:
@@ -166,18 +209,26 @@ def export_graph(graph: FrozenGraph, network: Network, opset: int, profile: Prof
             reason = str(error).splitlines()[0]
             raise BackendError(f"tf2onnx does not convert {graph.source}: {reason}") from error
     model = profile.apply(model, network.crop)
-    _describe(model, graph, network, opset, profile)
+    quantisation = None
+    if calibration:
+        model, quantisation = quantize(model, calibration, progress=progress)
+    _describe(model, graph, network, opset, profile, calibration)
     try:
         model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         reason = str(error).splitlines()[0]
         raise BackendError(f"the export of {graph.source} is invalid: {reason}") from error
-    return bytes(model.SerializeToString(deterministic=True))
+    return Export(bytes(model.SerializeToString(deterministic=True)), quantisation)
 
 
 def _describe(
-    model: ModelProto, graph: FrozenGraph, network: Network, opset: int, profile: Profile
+    model: ModelProto,
+    graph: FrozenGraph,
+    network: Network,
+    opset: int,
+    profile: Profile,
+    calibration: Calibration | None,
 ) -> None:
     """Name the free dimensions and write down what a reader of the file needs to know."""
     import onnx
@@ -203,7 +254,17 @@ def _describe(
     }
     if profile.least_agreement is not None:
         metadata["least_agreement"] = json.dumps(profile.least_agreement)
+    if calibration:
+        metadata["calibration"] = json.dumps(calibration.sha256)
     onnx.helper.set_model_props(model, dict(sorted(metadata.items())))
+
+
+def _quantisation(
+    found: Quantisation | None, calibration: Calibration | None
+) -> dict[str, Any] | None:
+    if found is None or calibration is None:
+        return None
+    return {**dataclasses.asdict(found), "photos": calibration.sha256}
 
 
 def _tools() -> dict[str, str]:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 RESHAPING = frozenset({"Cast", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
 ACTIVATIONS = frozenset({"Clip", "Relu"})
-FLOAT, INT64 = 1, 7
-"""ONNX's numbers of the two types."""
+FLOAT, UINT8, INT64 = 1, 2, 7
+"""ONNX's numbers of the types."""
 
 
 class DeepLab(Editor):
@@ -62,7 +62,7 @@ class DeepLab(Editor):
     label_map : str
         Labels on the photo's area, read by the nearest-neighbour Resize.
     label_type : int
-        Its ONNX type.
+        The ONNX type it may have: bytes where they hold every label and what follows casts them.
 
     Raises
     ------
@@ -190,6 +190,18 @@ class DeepLab(Editor):
         if "Slice" not in passed:
             self.refuse("a Slice that cuts the label map to the photo's area", ", ".join(passed))
         self.label_map = name
+        if len(self.weights(head)) <= 256 and self._is_cast(node.output[0]):
+            self.label_type = UINT8
+
+    def _is_cast(self, name: str) -> bool:
+        """Whether a tensor reaches the output by way of a Cast."""
+        while readers := self.consumers(name):
+            if len(readers) > 1 or readers[0].op_type not in RESHAPING:
+                return False
+            if readers[0].op_type == "Cast":
+                return True
+            name = readers[0].output[0]
+        return False
 
     def _find_input(self) -> None:
         resizes = [

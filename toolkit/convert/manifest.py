@@ -44,6 +44,11 @@ class Manifest:
     verification : dict
         ``passed``; the rule's ``near_tie``, or the ``least_agreement`` that was asked for instead
         and the ``agreement`` found; per input what `toolkit verify` reports.
+    quantisation : dict or None
+        Of a quantised profile: ``photos``, the hashes of the decoded photos it was calibrated on;
+        ``float_layers`` that stayed float, each with its share of the multiply-adds and by which
+        share the error falls for it; ``error_all`` and ``error`` of the logits, relative to their
+        variance, with all layers quantised and as it is.
     """
 
     file: str
@@ -61,6 +66,7 @@ class Manifest:
     created: str
     verification: dict[str, Any]
     passes: tuple[str, ...] = ()
+    quantisation: dict[str, Any] | None = None
 
     def to_json(self) -> bytes:
         """Return the JSON document."""

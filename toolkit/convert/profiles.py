@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 WITH_LOGITS = "-logits"
 """Behind a profile's name: the same, and the logits as a second output."""
 
+STATIC_INT8 = "static_int8"
+"""The name of what `toolkit.convert.quantize` does, among passes."""
+
 ALWAYS = {"exact_nearest": exact_nearest, "canonical_form": canonical_form}
 """What every recipe ends with, in this order; these take any model of tf2onnx's."""
 
@@ -38,20 +41,23 @@ class Profile:
         Mean share of the pixels, over the inputs of verification, that have TF1's label at least,
         0..1; None: the near-tie rule decides. It is there to catch a broken graph: quality is
         measured against ground truth.
+    quantised : bool
+        Whether it is quantised behind the passes, on calibration photos that the user gives.
     """
 
     name: str
     about: str
     network_passes: tuple[str, ...] = ()
     least_agreement: float | None = None
+    quantised: bool = False
 
     @property
     def passes(self) -> tuple[str, ...]:
         """All its passes, as they are written into the export."""
-        return (*self.network_passes, *ALWAYS)
+        return (*self.network_passes, *ALWAYS, *(STATIC_INT8,) * self.quantised)
 
     def apply(self, model: ModelProto, crop: tuple[int, int]) -> ModelProto:
-        """Transform tf2onnx's model.
+        """Transform tf2onnx's model; what comes of it is float.
 
         Parameters
         ----------
@@ -75,6 +81,19 @@ class Profile:
         return model
 
 
+_FAST = Profile(
+    "fast",
+    "stride 16 on the photo's own area, one subject's mask",
+    (
+        "lean_input",
+        "pooled_bias",
+        "compose_linear",
+        "output_stride_16",
+        "fit_area",
+        "subject_margin",
+    ),
+    least_agreement=0.8,
+)
 _PROFILES = (
     Profile("plain", "what tf2onnx gives, with TensorFlow's nearest-neighbour rounding"),
     Profile(
@@ -107,18 +126,9 @@ _PROFILES = (
         ("lean_input", "pooled_bias", "compose_linear", "fit_area", "labels_on_photo"),
         least_agreement=0.8,
     ),
-    Profile(
-        "fast",
-        "stride 16 on the photo's own area, one subject's mask",
-        (
-            "lean_input",
-            "pooled_bias",
-            "compose_linear",
-            "output_stride_16",
-            "fit_area",
-            "subject_margin",
-        ),
-        least_agreement=0.8,
+    _FAST,
+    dataclasses.replace(
+        _FAST, name="int8", about="fast, in bytes; needs --calibrate", quantised=True
     ),
 )
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}

@@ -20,7 +20,7 @@ from PIL import Image
 
 from toolkit.catalog import Network, load_catalog
 from toolkit.errors import InputFileError
-from toolkit.media import read_photo
+from toolkit.media import PHOTO_SUFFIXES, pixels_sha256, read_photo
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,6 @@ SUBJECT, IGNORED, REST = 255, 128, 0
 """Values of a mask in the folder layout."""
 VOC_VOID = 255
 """The index in VOC's masks that is left out: the contours, and what is hard to tell."""
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
 
 @dataclass(frozen=True)
@@ -100,11 +99,7 @@ class LabelledPhoto:
     @property
     def hashes(self) -> tuple[str, str]:
         """SHA-256 of the photo's decoded pixels, as in a bench report, and of its mask's."""
-        photo, mask = (
-            hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
-            for pixels in (self.bgr, self.mask)
-        )
-        return photo, mask
+        return pixels_sha256(self.bgr), pixels_sha256(self.mask)
 
 
 @dataclass(frozen=True)

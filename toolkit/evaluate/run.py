@@ -37,7 +37,7 @@ from toolkit.evaluate.schema import (
 )
 from toolkit.host import available_cores, host_facts
 from toolkit.portrait import photo_mask, preprocess, subject_mask
-from toolkit.resolve import Model
+from toolkit.resolve import Model, calibration_of
 from toolkit.store import Store
 
 Progress = Callable[[int, int | None], None]
@@ -138,6 +138,10 @@ def run_evaluation(
             raise BackendError(_said(skipped[0]) if skipped else "no variant to judge")
         settings = Settings(subject, limit, threads or available_cores(), TOLERANCE)
         photos = _check(chosen, voc_label, checking)
+        contenders, seen_before = _apart(contenders, photos)
+        skipped = (*skipped, *seen_before)
+        if not contenders:
+            raise BackendError(_said(skipped[0]))
         evaluation = Evaluation(
             created=created,
             command=tuple(command),
@@ -171,6 +175,26 @@ def run_evaluation(
                 evaluation = replace(evaluation, skipped=(*evaluation.skipped, refused))
             evaluation = replace(evaluation, complete=place + 1 == len(contenders))
             yield evaluation
+
+
+def _apart(
+    contenders: Sequence[Contender], photos: Sequence[TruthFacts]
+) -> tuple[tuple[Contender, ...], tuple[Skipped, ...]]:
+    """Leave out what was calibrated on photos it would be judged on."""
+    fit, refused = [], []
+    for contender in contenders:
+        path = contender.artefact
+        calibrated_on = calibration_of(path) if path.suffix == ".onnx" else frozenset()
+        known = [photo.name for photo in photos if photo.sha256 in calibrated_on]
+        if known:
+            reason = (
+                f"{path} was calibrated on {len(known)} of these photos, such as "
+                f"{known[0]}; judge it on photos it has not seen"
+            )
+            refused.append(Skipped(contender.name, reason, asked=True))
+        else:
+            fit.append(contender)
+    return tuple(fit), tuple(refused)
 
 
 def _said(skipped: Skipped) -> str:

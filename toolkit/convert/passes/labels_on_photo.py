@@ -42,6 +42,7 @@ def enlarge(net: DeepLab, name: str) -> str:
 
 def place_labels(net: DeepLab, labels: str) -> None:
     """Cut a (1, 1, h, w) label map to the photo's area and put it in the old one's place."""
-    cut = net.add("Cast", net.cut(labels, net.fitted), to=net.label_type)
+    # bytes are cheaper to pick from than the integers of ArgMax
+    cut = net.cut(net.add("Cast", labels, to=net.label_type), net.fitted)
     net.redirect(net.label_map, cut)
     net.label_map = cut

@@ -38,8 +38,8 @@ def subject_margin(net: DeepLab) -> None:
     )
     ahead = net.add("Greater", enlarge(net, margin), net.add_constant(np.float32(0)))
     is_zero = net.add("Equal", SUBJECT.name, net.add_constant(np.int64(0)))
-    other = net.add("Cast", is_zero, to=INT64)
-    place_labels(net, net.add("Where", ahead, SUBJECT.name, other))
+    subject, other = (net.add("Cast", name, to=net.label_type) for name in (SUBJECT.name, is_zero))
+    place_labels(net, net.add("Where", ahead, subject, other))
 
 
 def _largest(net: DeepLab, name: str) -> str:
