@@ -121,3 +121,8 @@ def test_a_few_rounds_decide_nothing_between_two() -> None:
     found = [Figures(name, 1, {0: time, 1: time}, 0.9) for name, time in (("a", 1.0), ("b", 9.0))]
     assert choose(found, 0.9).outcome == "inconclusive"
     assert choose(found[:1], 0.9).outcome == "chosen"
+
+
+def test_what_is_slower_and_no_better_is_pruned_and_what_is_better_is_not() -> None:
+    found = [steady("slow", 30, 0.94), steady("fast", 10, 0.94), steady("best", 40, 0.945)]
+    assert pruned(found) == (1, None, None)
