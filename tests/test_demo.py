@@ -30,7 +30,7 @@ def test_the_demo_does_the_whole_job_without_a_network(toolkit: Command, home: P
     assert summary["schema"] == "toolkit-demo"
     assert summary["passed"]
     assert [step["name"] for step in summary["steps"]] == STEPS
-    manifest = read_manifest(folder / "standin.plain.opset18.onnx")
+    manifest = read_manifest(folder / "standin.exact.opset18.onnx")
     assert manifest is not None
     assert manifest.verification["passed"]
     for name in ("portrait.png", "overlay.png", "stages.png"):

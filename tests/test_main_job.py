@@ -88,7 +88,7 @@ def test_the_export_is_the_same_after_another_conversion(
 ) -> None:
     done = toolkit("convert", NAME, "--output", tmp_path / "again.onnx")
     assert done.code == 0
-    kept = in_real_store / "exported" / f"{NAME}.plain.opset18.onnx"
+    kept = in_real_store / "exported" / f"{NAME}.exact.opset18.onnx"
     assert (tmp_path / "again.onnx").read_bytes() == kept.read_bytes()
 
 

@@ -16,7 +16,15 @@ from tests.conftest import write_graph
 from toolkit import resolve
 from toolkit.catalog import load_catalog
 from toolkit.convert import convert_model
-from toolkit.errors import GraphError, MissingDependencyError, ModelNotFoundError, UsageError
+from toolkit.convert.deeplab import DeepLab
+from toolkit.convert.passes import PASSES
+from toolkit.errors import (
+    ConversionError,
+    GraphError,
+    MissingDependencyError,
+    ModelNotFoundError,
+    UsageError,
+)
 from toolkit.graphs import FrozenGraph
 from toolkit.resolve import ensure_export, find_export, open_backend, resolve_model
 from toolkit.store import Source, Store
@@ -110,7 +118,7 @@ def test_the_onnx_backend_converts_first_where_there_is_no_export(
     with caplog.at_level(logging.INFO), open_backend(model, "onnx", threads=1) as backend:
         assert backend.network.crop == (65, 65)
     assert "converting it first" in caplog.text
-    assert find_export(model) == Store.default().export_path("tiny", "plain", 18)
+    assert find_export(model) == Store.default().export_path("tiny", "exact", 18)
 
 
 def made_by_other_passes(path: Path) -> Path:
@@ -146,11 +154,12 @@ def test_an_export_of_another_converter_is_made_anew_and_one_line_says_so(
 ) -> None:
     shutil.copy(BUNDLED.graph, tmp_path / "net.pb")
     old = made_by_other_passes(Store.default().export_path("net", "plain", 18))
+    model = resolve_model(f"{tmp_path / 'net.pb'}+plain")
     with caplog.at_level(logging.INFO, "toolkit"):
-        assert ensure_export(resolve_model(str(tmp_path / "net.pb"))) == old
+        assert ensure_export(model) == old
     said = [line for line in caplog.messages if str(old) in line]
     assert said == [f"another version of the converter made {old}: converting net anew"]
-    assert find_export(resolve_model(str(tmp_path / "net.pb"))) == old
+    assert find_export(model) == old
 
 
 def test_without_the_converter_an_export_of_another_one_is_named(
@@ -179,7 +188,7 @@ def test_without_the_converter_the_missing_file_and_extra_are_named(
     shutil.copy(BUNDLED.graph, tmp_path / "net.pb")
     without_converter(monkeypatch)
     with pytest.raises(
-        MissingDependencyError, match=r"net\.plain\.opset18\.onnx is missing.*install the extra"
+        MissingDependencyError, match=r"net\.exact\.opset18\.onnx is missing.*install the extra"
     ):
         ensure_export(resolve_model(str(tmp_path / "net.pb")))
 
@@ -231,6 +240,34 @@ def test_a_profile_behind_the_models_name_chooses_its_export() -> None:
     assert find_export(model) is None  # the bundled one is of another profile
     assert resolve_model("+fit") == model
     assert find_export(resolve_model(f"{BUNDLED.name}+plain")) == BUNDLED.onnx
+
+
+@pytest.mark.tensorflow
+def test_a_graph_that_exact_does_not_recognise_is_converted_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(net: DeepLab) -> None:
+        net.refuse("a branch that pools the whole map", "none")
+
+    monkeypatch.setitem(PASSES, "pooled_bias", refuse)
+    graph = write_graph(tmp_path / "net.pb", crop=65, width=4)
+    model = resolve_model(str(graph.source))
+    assert ensure_export(model) == Store.default().export_path("net", "plain", 18)
+    assert "profile exact: this graph is not taken: looked for a branch" in caplog.text
+    assert "; taking plain" in caplog.text
+    with pytest.raises(ConversionError):  # what is asked for by name is not replaced
+        convert_model(graph, profile="exact")
+
+
+@pytest.mark.tensorflow
+def test_of_the_default_profiles_the_first_that_is_here_is_run(tmp_path: Path) -> None:
+    graph = write_graph(tmp_path / "net.pb", crop=65, width=4)
+    model = resolve_model(str(graph.source))
+    plain = convert_model(graph, profile="plain").path
+    assert ensure_export(model) == plain
+    exact = convert_model(graph).path
+    assert exact.name == "net.exact.opset18.onnx"
+    assert ensure_export(model) == exact
 
 
 def test_a_plus_that_no_profile_follows_is_part_of_a_name(tmp_path: Path) -> None:

@@ -21,8 +21,7 @@ from toolkit.bench.schema import Settings
 from toolkit.bench.statistics import summarise
 from toolkit.bench.variants import Variant
 from toolkit.catalog import load_catalog
-from toolkit.convert import DEFAULT_PROFILE, convert_model
-from toolkit.convert.conversion import DEFAULT_OPSET
+from toolkit.convert import convert_model
 from toolkit.errors import BackendError, ToolkitError
 from toolkit.fetch import fetch_model
 from toolkit.graphs import FrozenGraph, import_tensorflow
@@ -211,20 +210,20 @@ def _convert(
     store: Store,
     record: Record,
 ) -> Path:
-    output = folder / store.export_path(graph.name, DEFAULT_PROFILE, DEFAULT_OPSET).name
-    made = convert_model(graph, output=output, store=store, images=images)
+    beside = Store(store.models, exported=folder)
+    made = convert_model(graph, store=beside, images=images)
     if not made.published:
         raise BackendError(f"the export of {graph.name} does not agree with TF1")
     differing = sum(found.export.differing for found in made.report.inputs if found.export)
     record(
         "convert",
-        f"{output.name}: {made.manifest.size / 1e6:.2f} MB, {differing} of all labels differ "
+        f"{made.path.name}: {made.manifest.size / 1e6:.2f} MB, {differing} of all labels differ "
         f"from TF1 on {len(made.report.inputs)} inputs",
-        path=str(output),
+        path=str(made.path),
         sha256=made.manifest.sha256,
         differing=differing,
     )
-    return output
+    return made.path
 
 
 def _portrait(

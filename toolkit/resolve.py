@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ from typing import Literal
 from toolkit.archives import read_archive_graph
 from toolkit.backends import Backend, find_backend, load_backend
 from toolkit.catalog import ARCHIVE_SUFFIX, Catalog, load_catalog
-from toolkit.convert import DEFAULT_PROFILE, OPSETS, PROFILES, convert_model
+from toolkit.convert import DEFAULT_PROFILES, OPSETS, PROFILES, convert_model
 from toolkit.convert.conversion import DEFAULT_OPSET
 from toolkit.convert.profiles import WITH_LOGITS, Profile, find_profile
 from toolkit.errors import (
@@ -236,31 +237,37 @@ def find_export(
     store : Store, optional
         By default the user's.
     profile : str, optional
-        Of a model that names none: a name in `toolkit.convert.PROFILES`; by default the toolkit's.
+        Of a model that names none: a name in `toolkit.convert.PROFILES`; by default the first
+        of the toolkit's defaults that is here.
     """
-    recipe = _recipe(model, profile)
-    found, outdated = _find_exports(model, graph, store or Store.default(), recipe)
+    recipes = _recipes(model, profile)
+    found, outdated = _find_exports(model, graph, store or Store.default(), recipes)
     if outdated:
         log.info("passing over %s: another version of the converter made it", outdated)
     return found
 
 
-def _recipe(model: Model, profile: str | None) -> Profile:
-    return find_profile(model.profile or profile or DEFAULT_PROFILE)
+def _recipes(model: Model, profile: str | None) -> tuple[Profile, ...]:
+    """Return what an export may be made by, the best first."""
+    asked = model.profile or profile
+    return tuple(find_profile(name) for name in ((asked,) if asked else DEFAULT_PROFILES))
 
 
 def _find_exports(
-    model: Model, graph: FrozenGraph | None, store: Store, profile: Profile
+    model: Model, graph: FrozenGraph | None, store: Store, profiles: Iterable[Profile]
 ) -> tuple[Path | None, Path | None]:
     """Return the export to run; where there is none, one that another converter made."""
     if model.kind == "onnx" or model.export:
         return model.export or model.path, None
     opsets = [DEFAULT_OPSET, *(number for number in reversed(OPSETS) if number != DEFAULT_OPSET)]
-    candidates = [store.export_path(model.name, profile.name, number) for number in opsets]
-    if model.kind == "bundled":  # its passes tell whether it is of this profile
-        candidates.append(load_catalog().bundled.onnx)
+    candidates = []
+    for profile in profiles:
+        paths = [store.export_path(model.name, profile.name, number) for number in opsets]
+        if model.kind == "bundled":  # its passes tell whether it is of this profile
+            paths.append(load_catalog().bundled.onnx)
+        candidates += [(path, profile) for path in paths]
     outdated = None
-    for path in candidates:
+    for path, profile in candidates:
         if not path.is_file():
             continue
         graph = graph or model.graph()
@@ -286,7 +293,8 @@ def ensure_export(model: Model, store: Store | None = None, *, profile: str | No
     store : Store, optional
         By default the user's.
     profile : str, optional
-        Of a model that names none: a name in `toolkit.convert.PROFILES`; by default the toolkit's.
+        Of a model that names none: a name in `toolkit.convert.PROFILES`; by default the first
+        of the toolkit's defaults that is here, or takes the graph.
 
     Raises
     ------
@@ -298,8 +306,9 @@ def ensure_export(model: Model, store: Store | None = None, *, profile: str | No
         The conversion did not pass verification.
     """
     store = store or Store.default()
-    recipe = _recipe(model, profile)
-    found, outdated = _find_exports(model, None, store, recipe)
+    recipes = _recipes(model, profile)
+    recipe = recipes[0]
+    found, outdated = _find_exports(model, None, store, recipes)
     if found is not None:
         return found
     if recipe.quantised:
@@ -315,7 +324,8 @@ def ensure_export(model: Model, store: Store | None = None, *, profile: str | No
     else:
         log.info("no ONNX export of %s yet: converting it first", model.name)
     try:
-        conversion = convert_model(model.graph(store), profile=recipe.name, store=store)
+        names = [one.name for one in recipes]
+        conversion = convert_model(model.graph(store), profile=names, store=store)
     except MissingDependencyError as error:
         lacking = (
             f"{outdated} was made by another version of the converter"
@@ -327,8 +337,8 @@ def ensure_export(model: Model, store: Store | None = None, *, profile: str | No
         ) from error
     if not conversion.published:
         raise BackendError(
-            f"the {recipe.name} export of {model.name} does not agree with TF1",
-            f"toolkit convert {model.name} --profile {recipe.name}",
+            f"the {conversion.manifest.profile} export of {model.name} does not agree with TF1",
+            f"toolkit convert {model.name} --profile {conversion.manifest.profile}",
         )
     return conversion.path
 

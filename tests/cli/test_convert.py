@@ -24,7 +24,7 @@ def test_the_export_lies_where_it_says_and_beside_it_its_manifest(
     done = toolkit("convert", graph.source, "--opset", "13", "--json")
     document = json.loads(done.stdout)
     assert done.code == 0
-    path = home / "exported" / "narrow.plain.opset13.onnx"
+    path = home / "exported" / "narrow.exact.opset13.onnx"
     assert document["path"] == str(path)
     assert document["published"]
     manifest = json.loads(path.with_name(path.name + ".json").read_text())

@@ -40,7 +40,7 @@ def test_the_export_lies_in_the_store_with_a_manifest_that_describes_it(
 ) -> None:
     made = convert_model(tiny_graph)
     assert made.published
-    assert made.path == Store.default().exported / "tiny.plain.opset18.onnx"
+    assert made.path == Store.default().exported / "tiny.exact.opset18.onnx"
     manifest = read_manifest(made.path)
     assert manifest is not None
     assert manifest.sha256 == hashlib.sha256(made.path.read_bytes()).hexdigest()
@@ -51,7 +51,7 @@ def test_the_export_lies_in_the_store_with_a_manifest_that_describes_it(
     assert metadata["source_graph_sha256"] == tiny_graph.sha256
     assert json.loads(metadata["crop"]) == [65, 65]
     assert json.loads(metadata["labels"])[15] == "person"
-    assert json.loads(metadata["passes"]) == ["exact_nearest", "canonical_form"]
+    assert json.loads(metadata["passes"]) == list(PROFILES["exact"].passes)
     assert set(json.loads(metadata["tools"])) == {"toolkit", "onnx", "tensorflow", "tf2onnx"}
 
 
@@ -214,23 +214,23 @@ def test_two_conversions_at_once_end_with_one_good_export(
     line = [sys.executable, "-m", "toolkit", "convert", str(tiny_graph.source), "--quiet"]
     both = [subprocess.Popen(line, stdout=subprocess.DEVNULL, cwd=ROOT) for _ in range(2)]
     assert [child.wait() for child in both] == [0, 0]
-    made = home / "exported" / "tiny.plain.opset18.onnx"
+    made = home / "exported" / "tiny.exact.opset18.onnx"
     assert sorted(path.name for path in made.parent.iterdir()) == [made.name, made.name + ".json"]
     assert read_manifest(made) is not None
     assert verify_model(tiny_graph, export=made).passed
 
 
 @pytest.mark.slow
-def test_hundreds_of_random_sizes_agree_under_the_near_tie_rule(
-    tiny_graph: FrozenGraph, export: bytes
-) -> None:
+def test_exact_agrees_at_500_random_sizes_under_the_near_tie_rule(tiny_graph: FrozenGraph) -> None:
+    """From 1x1 to 2000x2000, small ones as often as large ones."""
     generator = np.random.default_rng(2)
+    exact = convert_model(tiny_graph, profile="exact").path
     with (
         TfBackend(tiny_graph, threads=2) as reference,
-        OnnxBackend(export, threads=2) as candidate,
+        OnnxBackend(exact, threads=2) as candidate,
     ):
-        for _ in range(300):
-            height, width = generator.integers(1, 700, 2)
+        for _ in range(500):
+            height, width = (2000 ** generator.uniform(0, 1, 2)).round().astype(int)
             image = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
             found = reference.refer(image)
             compared = compare_label_maps(found.labels, candidate.segment(image), found.margins)

@@ -35,7 +35,8 @@ def convert_command(
         typer.Option(
             "--profile",
             metavar="NAME",
-            help="The recipe; --profiles lists them. Default: plain.",
+            help="The recipe; --profiles lists them. Default: exact, or plain where exact does not "
+            "recognise the graph.",
             show_default=False,
         ),
     ] = None,
@@ -83,7 +84,7 @@ def convert_command(
 
     Example: `toolkit convert standin --profile fast --opset 13`
     """
-    from toolkit.convert import DEFAULT_PROFILE, PROFILES, convert_model
+    from toolkit.convert import DEFAULT_PROFILES, PROFILES, convert_model
     from toolkit.convert.calibration import read_calibration
     from toolkit.convert.profiles import WITH_LOGITS
     from toolkit.errors import UsageError
@@ -104,6 +105,8 @@ def convert_command(
     console.say(f"model {found.name}: {found.about}")
     graph = found.graph()
     crop = inspect_graph(graph).network.crop
+    asked = profile or found.profile
+    names = (asked,) if asked else DEFAULT_PROFILES
     calibration = None
     if calibrate:
         with console.progress("reading photos") as progress:
@@ -116,7 +119,7 @@ def convert_command(
     with console.progress("converting") as progress:
         made = convert_model(
             graph,
-            profile=(profile or found.profile or DEFAULT_PROFILE) + WITH_LOGITS * logits,
+            profile=[name + WITH_LOGITS * logits for name in names],
             opset=opset,
             output=output,
             images=photo_inputs([], crop),

@@ -7,7 +7,7 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +23,12 @@ from toolkit.convert.calibration import Calibration
 from toolkit.convert.manifest import Manifest
 from toolkit.convert.profiles import Profile, find_profile
 from toolkit.convert.quantize import LEAST_OPSET, Quantisation, quantize
-from toolkit.errors import BackendError, MissingDependencyError, UsageError
+from toolkit.errors import (
+    BackendError,
+    ConversionError,
+    MissingDependencyError,
+    UsageError,
+)
 from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph, parse_graph
 from toolkit.parity import NEAR_TIE
 from toolkit.store import Store, publish_export
@@ -34,9 +39,12 @@ if TYPE_CHECKING:
 
     from onnx import ModelProto
 
+log = logging.getLogger(__name__)
+
 OPSETS = range(11, 19)
 DEFAULT_OPSET = 18
-DEFAULT_PROFILE = "plain"
+DEFAULT_PROFILES = ("exact", "plain")
+"""The first that takes a graph is its default: both give TF1's labels, and the first is faster."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class Conversion:
 def convert_model(
     graph: FrozenGraph,
     *,
-    profile: str = DEFAULT_PROFILE,
+    profile: str | Sequence[str] = DEFAULT_PROFILES,
     opset: int = DEFAULT_OPSET,
     output: Path | None = None,
     store: Store | None = None,
@@ -77,8 +85,9 @@ def convert_model(
     Parameters
     ----------
     graph : FrozenGraph
-    profile : str
-        A name in `toolkit.convert.PROFILES`.
+    profile : str or sequence of str
+        A name in `toolkit.convert.PROFILES`; of several the first whose passes recognise the graph,
+        and the log says which did not.
     opset : int
         11 to 18.
     output : Path, optional
@@ -106,7 +115,7 @@ def convert_model(
     GraphError
         The graph breaks the contract.
     ConversionError
-        A pass of the profile does not recognise the graph.
+        A pass of the profile, of several the last, does not recognise the graph.
     BackendError
         tf2onnx or the ONNX checker refuses the graph.
     MissingDependencyError
@@ -114,7 +123,8 @@ def convert_model(
     """
     if opset not in OPSETS:
         raise UsageError(f"opset {opset} is out of range", f"choose {OPSETS[0]} to {OPSETS[-1]}")
-    recipe = find_profile(profile)
+    first, *others = [profile] if isinstance(profile, str) else profile
+    recipe = find_profile(first)
     if recipe.quantised and opset < LEAST_OPSET:
         raise UsageError(
             f"profile {recipe.name} can't be written in opset {opset}",
@@ -127,9 +137,26 @@ def convert_model(
     if calibration and not recipe.quantised:
         raise UsageError(f"profile {recipe.name} is not calibrated", "leave --calibrate out")
     store = store or Store.default()
-    path = output or store.export_path(graph.name, recipe.name, opset)
     network = inspect_graph(graph).network
-    export = export_graph(graph, network, opset, recipe, calibration=calibration, progress=progress)
+    try:
+        export = export_graph(
+            graph, network, opset, recipe, calibration=calibration, progress=progress
+        )
+    except ConversionError as error:
+        if not others:
+            raise
+        log.warning("profile %s: %s; taking %s", recipe.name, error.problem, others[0])
+        return convert_model(
+            graph,
+            profile=others,
+            opset=opset,
+            output=output,
+            store=store,
+            images=images,
+            calibration=calibration,
+            progress=progress,
+        )
+    path = output or store.export_path(graph.name, recipe.name, opset)
     content = export.content
     report = verify_model(graph, images=images, export=content, progress=progress)
     manifest = Manifest(
