@@ -166,7 +166,11 @@ def test_convert_and_its_manifest(toolkit: Command, photo: Path) -> None:
     assert manifest == {**made["manifest"], "schema": "toolkit-manifest", "version": 1}
     options = ("--profile", "int8", "--calibrate", photo.parent)
     in_bytes = document(toolkit("convert", "standin", *options, "--json", "-q"), "convert")
-    check("Manifest", manifest, json.loads(Path(in_bytes["path"] + ".json").read_text()))
+    judged = toolkit("evaluate", small_folder(photo.parent / "set"), "--record", "-q")
+    assert judged.code == 0, judged.stderr
+    recorded = json.loads(Path(made["path"] + ".json").read_text())
+    assert recorded == {**manifest, "quality": recorded["quality"]}
+    check("Manifest", recorded, json.loads(Path(in_bytes["path"] + ".json").read_text()))
 
 
 @pytest.mark.tensorflow

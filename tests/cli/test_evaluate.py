@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from tests.conftest import Command
 from tests.evaluate.datasets import nobody, person, small_folder, square, write_folder, write_voc
 from toolkit.catalog import load_catalog
+from toolkit.convert.manifest import manifest_path, read_manifest
 from toolkit.evaluate import run
 from toolkit.evaluate.files import read_evaluation
 from toolkit.evaluate.schema import summarise
@@ -233,3 +236,38 @@ def test_variants_whose_names_differ_in_signs_alone_have_a_sheet_each(
     done = toolkit("evaluate", dataset, *specs, "--limit", "1", "--pictures", folder)
     assert done.code == 0, done.stderr
     assert len(list(folder.glob("*.worst.jpg"))) == 2
+
+
+def test_recorded_figures_stand_in_the_manifest_once_for_each_dataset(
+    toolkit: Command, tmp_path: Path
+) -> None:
+    bundled = load_catalog().bundled.onnx
+    for source in (bundled, manifest_path(bundled)):
+        shutil.copy(source, tmp_path / source.name)
+    export = tmp_path / bundled.name
+    before = read_manifest(export)
+    datasets = [small_folder(tmp_path / "one"), small_folder(tmp_path / "two")]
+    (datasets[1] / "images" / "dark.png").unlink()
+    for dataset in (*datasets, datasets[0]):
+        options = ("--variant", f"onnx:{export}", "--record", "--output", tmp_path / "q.json")
+        done = toolkit("evaluate", dataset, *options)
+        assert done.code == 0, done.stderr
+    (variant,) = read_evaluation(tmp_path / "q.json").variants
+    after = read_manifest(export)
+    assert before is not None
+    assert after is not None
+    assert [entry["dataset"] for entry in after.quality] == ["two", "one"]
+    assert after.quality[1]["mean_iou"] == summarise(variant).mean_iou
+    assert dataclasses.replace(after, quality=()) == before
+
+
+def test_an_export_without_a_manifest_is_judged_and_said_not_to_be_recorded(
+    toolkit: Command, tmp_path: Path
+) -> None:
+    export = tmp_path / "copy.onnx"
+    shutil.copy(load_catalog().bundled.onnx, export)
+    dataset = small_folder(tmp_path / "set")
+    done = toolkit("evaluate", dataset, "--variant", f"onnx:{export}", "--record")
+    assert done.code == 0
+    assert f"{export} has no manifest beside it" in done.stderr
+    assert list(tmp_path.glob("*.json")) == []

@@ -103,6 +103,10 @@ def evaluate_command(
             show_default=False,
         ),
     ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Write each export's figures into the manifest beside it."),
+    ] = False,
     threads: Threads = None,
     output: JsonOutput = None,
     trust_graph: TrustGraph = False,
@@ -147,6 +151,7 @@ def evaluate_command(
             checking=progress,
             progress=progress,
             seen=looked_at.see if looked_at else None,
+            record=record,
         )
 
     for evaluation in _one_by_one(run, console):

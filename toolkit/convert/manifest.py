@@ -11,6 +11,9 @@ from toolkit.errors import ExportError
 from toolkit.store import sha256_of
 
 SCHEMA = "toolkit-manifest"
+LISTS = ("crop", "labels", "passes", "quality")
+"""Fields that are tuples here and lists in the document."""
+
 VERSION = 1
 
 
@@ -49,6 +52,8 @@ class Manifest:
         ``float_layers`` that stayed float, each with its share of the multiply-adds and by which
         share the error falls for it; ``error_all`` and ``error`` of the logits, relative to their
         variance, with all layers quantised and as it is.
+    quality : tuple of dict
+        What `toolkit evaluate --record` found, one for each dataset, subject and backend.
     """
 
     file: str
@@ -67,6 +72,7 @@ class Manifest:
     verification: dict[str, Any]
     passes: tuple[str, ...] = ()
     quantisation: dict[str, Any] | None = None
+    quality: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> bytes:
         """Return the JSON document."""
@@ -98,7 +104,8 @@ def read_manifest(export: Path) -> Manifest | None:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document.pop("schema") != SCHEMA or document.pop("version") != VERSION:
             raise ExportError(path, "is no manifest this version reads", "convert the graph again")
-        manifest = Manifest(**document)
+        lists = {key: tuple(document[key]) for key in LISTS if key in document}
+        manifest = Manifest(**(document | lists))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError) as error:

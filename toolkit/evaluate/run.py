@@ -26,6 +26,7 @@ from toolkit.errors import (
 )
 from toolkit.evaluate.dataset import Dataset, LabelledPhoto, hash_of, voc_number
 from toolkit.evaluate.metrics import TOLERANCE, boundary_f, confusion, count_pixels
+from toolkit.evaluate.record import record_quality
 from toolkit.evaluate.schema import (
     ClassQuality,
     DatasetFacts,
@@ -79,6 +80,7 @@ def run_evaluation(
     checking: Progress | None = None,
     progress: Progress | None = None,
     seen: Callable[[Judged], None] | None = None,
+    record: bool = False,
 ) -> Iterator[Evaluation]:
     """Judge variants on a dataset, one after the other, in this process.
 
@@ -107,6 +109,8 @@ def run_evaluation(
         they are judged.
     seen : callable, optional
         Called after each photo.
+    record : bool
+        Write each export's figures into the manifest beside it.
 
     Yields
     ------
@@ -170,6 +174,8 @@ def run_evaluation(
             try:
                 judged = _judge_variant(contender, chosen, settings, voc_label, step, seen)
                 evaluation = replace(evaluation, variants=(*evaluation.variants, judged))
+                if record and contender.model.onnx_sha256:
+                    record_quality(contender.artefact, judged, evaluation, store or Store.default())
             except (BackendError, MissingDependencyError, GraphError, ExportError) as error:
                 refused = Skipped(contender.name, str(error), asked=True)
                 evaluation = replace(evaluation, skipped=(*evaluation.skipped, refused))
@@ -180,11 +186,15 @@ def run_evaluation(
 def _apart(
     contenders: Sequence[Contender], photos: Sequence[TruthFacts]
 ) -> tuple[tuple[Contender, ...], tuple[Skipped, ...]]:
-    """Leave out what was calibrated on photos it would be judged on."""
+    """Leave out what can not be read, or was calibrated on photos it would be judged on."""
     fit, refused = [], []
     for contender in contenders:
         path = contender.artefact
-        calibrated_on = calibration_of(path) if path.suffix == ".onnx" else frozenset()
+        try:
+            calibrated_on = calibration_of(path) if path.suffix == ".onnx" else frozenset()
+        except ExportError as error:
+            refused.append(Skipped(contender.name, str(error), asked=True))
+            continue
         known = [photo.name for photo in photos if photo.sha256 in calibrated_on]
         if known:
             reason = (
