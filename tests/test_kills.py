@@ -152,7 +152,7 @@ def assert_old_or_new(command: str, store: Store) -> bool:
         return model_state(store) == "whole"
     import onnx
 
-    path = store.export_path("m", "plain", 18)
+    path = store.export_path("m", "exact", 18)
     manifest = path.with_name(path.name + ".json")
     if path.exists():
         onnx.checker.check_model(onnx.load(path))

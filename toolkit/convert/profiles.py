@@ -102,7 +102,6 @@ _PROFILES = (
         (
             "lean_input",
             "pooled_bias",
-            "compose_linear",
             "photo_area_head",
             "labels_on_photo",
         ),
