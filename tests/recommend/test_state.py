@@ -60,9 +60,12 @@ def test_a_damaged_state_is_not_used_and_that_is_said(
 
 def test_a_file_of_another_kind_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "thesis.json"
-    for text in ("my thesis", '{"schema": "toolkit-bench"}'):
+    for text, problem in (
+        ("my thesis", "is not JSON"),
+        ('{"schema": "toolkit-bench"}', "is no state of a recommendation"),
+    ):
         path.write_text(text)
-        with pytest.raises(InputFileError, match="is no state of a recommendation"):
+        with pytest.raises(InputFileError, match=f"{problem}; name another file with --state"):
             read_state(path, INPUTS)
 
 

@@ -8,7 +8,6 @@ import importlib.metadata
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from toolkit import __version__
 from toolkit.catalog import INPUT, OUTPUT, Network
 from toolkit.convert.calibration import Calibration
+from toolkit.convert.loggers import quiet
 from toolkit.convert.manifest import Manifest
 from toolkit.convert.profiles import Profile, find_profile
 from toolkit.convert.quantize import LEAST_OPSET, Quantisation, quantize
@@ -35,8 +35,6 @@ from toolkit.store import Store, publish_export
 from toolkit.verify import VerifyReport, verify_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from onnx import ModelProto
 
 log = logging.getLogger(__name__)
@@ -44,7 +42,7 @@ log = logging.getLogger(__name__)
 OPSETS = range(11, 19)
 DEFAULT_OPSET = 18
 DEFAULT_PROFILES = ("exact", "plain")
-"""The first that takes a graph is its default: both give TF1's labels, and the first is faster."""
+"""The first that takes a graph is its default: both give TF1's labels, the first with less work."""
 
 
 @dataclass(frozen=True)
@@ -123,39 +121,23 @@ def convert_model(
     """
     if opset not in OPSETS:
         raise UsageError(f"opset {opset} is out of range", f"choose {OPSETS[0]} to {OPSETS[-1]}")
-    first, *others = [profile] if isinstance(profile, str) else profile
-    recipe = find_profile(first)
-    if recipe.quantised and opset < LEAST_OPSET:
-        raise UsageError(
-            f"profile {recipe.name} can't be written in opset {opset}",
-            f"choose {LEAST_OPSET} to 18",
-        )
-    if recipe.quantised and calibration is None:
-        raise UsageError(
-            f"profile {recipe.name} needs photos to be calibrated on", "add --calibrate DIR"
-        )
-    if calibration and not recipe.quantised:
-        raise UsageError(f"profile {recipe.name} is not calibrated", "leave --calibrate out")
+    recipes = [find_profile(name) for name in ([profile] if isinstance(profile, str) else profile)]
+    for recipe in recipes:
+        _check_fit(recipe, opset, calibration)
     store = store or Store.default()
     network = inspect_graph(graph).network
-    try:
-        export = export_graph(
-            graph, network, opset, recipe, calibration=calibration, progress=progress
-        )
-    except ConversionError as error:
-        if not others:
-            raise
-        log.warning("profile %s: %s; taking %s", recipe.name, error.problem, others[0])
-        return convert_model(
-            graph,
-            profile=others,
-            opset=opset,
-            output=output,
-            store=store,
-            images=images,
-            calibration=calibration,
-            progress=progress,
-        )
+    for place, recipe in enumerate(recipes, start=1):
+        try:
+            export = export_graph(
+                graph, network, opset, recipe, calibration=calibration, progress=progress
+            )
+            break
+        except ConversionError as error:
+            if place == len(recipes):
+                raise
+            log.warning(
+                "profile %s: %s; taking %s", recipe.name, error.problem, recipes[place].name
+            )
     path = output or store.export_path(graph.name, recipe.name, opset)
     content = export.content
     report = verify_model(graph, images=images, export=content, progress=progress)
@@ -187,6 +169,21 @@ def convert_model(
         with store.lock(graph.name):
             publish_export(path, content, manifest.to_json())
     return Conversion(path, report.passed, manifest, report)
+
+
+def _check_fit(recipe: Profile, opset: int, calibration: Calibration | None) -> None:
+    """Refuse an opset or photos that a profile has no use for, or the lack of them."""
+    if recipe.quantised and opset < LEAST_OPSET:
+        raise UsageError(
+            f"profile {recipe.name} can't be written in opset {opset}",
+            f"choose {LEAST_OPSET} to {OPSETS[-1]}",
+        )
+    if recipe.quantised and calibration is None:
+        raise UsageError(
+            f"profile {recipe.name} needs photos to be calibrated on", "add --calibrate DIR"
+        )
+    if calibration and not recipe.quantised:
+        raise UsageError(f"profile {recipe.name} is not calibrated", "leave --calibrate out")
 
 
 @dataclass(frozen=True)
@@ -223,7 +220,7 @@ def export_graph(
             f"converting needs tf2onnx and onnx ({error})",
             "convert",
         ) from error
-    with _quiet("tf2onnx", "tensorflow"):
+    with quiet("tf2onnx", "tensorflow"):
         try:
             model, _ = tf2onnx.convert.from_graph_def(
                 parse_graph(graph),
@@ -299,17 +296,3 @@ def _tools() -> dict[str, str]:
         name: importlib.metadata.version(name) for name in ("onnx", "tensorflow", "tf2onnx")
     }
     return {"toolkit": __version__, **versions}
-
-
-@contextmanager
-def _quiet(*names: str) -> Iterator[None]:
-    """Keep the converter's chatter off stderr; what matters is raised."""
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -11,10 +11,8 @@ network's is compared with that of quantising all.
 
 from __future__ import annotations
 
-import logging
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.catalog import INPUT, SUBJECT
+from toolkit.backends.export import feed_of
+from toolkit.catalog import SUBJECT
 from toolkit.convert.calibration import Calibration
 from toolkit.convert.editor import Editor
+from toolkit.convert.loggers import quiet
 from toolkit.host import available_cores
 
 if TYPE_CHECKING:
@@ -207,10 +207,8 @@ def _run(model: ModelProto, names: Sequence[str], images: Sequence[NDArray[np.ui
 
 
 def _feed(image: NDArray[np.uint8], takes: Collection[str]) -> dict[str, NDArray[Any]]:
-    feed: dict[str, NDArray[Any]] = {INPUT.name: image[np.newaxis]}
-    if SUBJECT.name in takes:  # its number matters behind the logits only
-        feed[SUBJECT.name] = np.array(0, np.int64)
-    return feed
+    # the subject's number matters behind the logits only
+    return feed_of(Path("the float export"), image, 0, one_subject=SUBJECT.name in takes)
 
 
 def _quantise(
@@ -231,7 +229,7 @@ def _quantise(
     takes = {value.name for value in model.graph.input}
     source, path = folder / "float.onnx", folder / "quantised.onnx"
     onnx.save(model, source)  # of a model in memory it moves the weights out
-    with _silent_root_logger():
+    with quiet("root"):  # it advises to optimise before, which is done
         quantization.quantize_static(
             source,
             path,
@@ -248,15 +246,3 @@ def _quantise(
     quantised = onnx.load(path)
     del quantised.graph.value_info[:]  # names of unknown sizes count up from call to call
     return quantised
-
-
-@contextmanager
-def _silent_root_logger() -> Iterator[None]:
-    """Keep advice off stderr that this module follows already: the model is optimised before."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        root.setLevel(level)

@@ -10,27 +10,27 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 from toolkit.atomic import discard
-from toolkit.bench.dominance import Times, dominators, times_by_round
+from toolkit.bench.dominance import Times, times_by_round
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.processes import WORKER
-from toolkit.bench.schema import BenchReport, Settings, VariantTimes
-from toolkit.bench.statistics import process_median
+from toolkit.bench.schema import BenchReport, Settings
 from toolkit.bench.variants import Variant
 from toolkit.errors import BackendError
 from toolkit.evaluate.dataset import Dataset
 from toolkit.evaluate.run import run_evaluation
-from toolkit.evaluate.schema import Evaluation, VariantQuality, summarise
+from toolkit.evaluate.schema import Evaluation, summarise
 from toolkit.host import available_cores, host_facts
 from toolkit.recommend.candidates import Candidate, argument_of, find_candidates
 from toolkit.recommend.choose import SAME_IOU, Choice, Figures, choose
 from toolkit.recommend.config import model_sha256
+from toolkit.recommend.frontier import point_of, prune, under_the_names, untimed
 from toolkit.recommend.inputs import check_dataset, inputs_of, require_label
 from toolkit.recommend.schema import Limits, Point, Pruned, Recommendation
 from toolkit.recommend.state import State, Timed, read_state, write_state
@@ -115,8 +115,8 @@ def run_recommendation(
         state = State(inputs_of(candidates, photo, dataset_sha256, subject))
         path = state_path or store.exported / "recommend" / f"{state.key[:16]}.json"
         timer = Timer(photo, folder, worker, stage)
-        work = _Work(candidates, dataset, subject, cores, timer, stage, path, model)
-        work.state = read_state(path, state.inputs)
+        state = read_state(path, state.inputs)
+        work = _Work(candidates, dataset, subject, cores, timer, stage, path, model, state)
         pruned = [Pruned(item.variant, item.reason) for item in skipped]
         left = work.time_briefly(pruned)
         there = {one.name for one in work.state.briefly.variants}
@@ -154,7 +154,7 @@ def run_recommendation(
                 skipped=timed.skipped,
                 failures=timed.failures,
             ),
-            evaluation=_under_the_names(evaluation, left, timed.variants),
+            evaluation=under_the_names(evaluation, left, timed.variants),
         )
     discard(path)
     return finished
@@ -172,7 +172,7 @@ class _Work:
     stage: Stage
     path: Path
     model: Model
-    state: State = State({})  # noqa: RUF009 - frozen
+    state: State
 
     @property
     def evaluation(self) -> Evaluation:
@@ -208,7 +208,7 @@ class _Work:
         )
         slow = hopeless(self.candidates, timed)
         times = {one.name: times_by_round(one, 0) for one in timed.variants if one.name not in slow}
-        pruned += _untimed(self.candidates, timed)
+        pruned += untimed(self.candidates, timed)
         pruned += [
             Pruned(name, f"gives the same masks as {by}, which is far faster", by)
             for name, by in slow.items()
@@ -216,7 +216,7 @@ class _Work:
         left = []
         for masks in dict.fromkeys(one.masks for one in self.candidates):
             alike = [one for one in self.candidates if one.masks == masks and one.name in times]
-            left += _prune(
+            left += prune(
                 alike,
                 [times[one.name] for one in alike],
                 [1.0] * len(alike),
@@ -320,7 +320,7 @@ class _Work:
                 close = {choice.fastest, *choice.tied}
                 running = [one for one in left if one.name in close]
             want = MOST_ROUNDS
-        pruned += [*_untimed(left, timed), *dropped.values()]
+        pruned += [*untimed(left, timed), *dropped.values()]
         times = {one.name: one.times for one in figures}
         there = [one for one in left if one.name in times]
         frontier = {one.name for one in self._undominated(there, times, pruned)}
@@ -329,7 +329,7 @@ class _Work:
         pruned[:] = [one for one in pruned if one.name != choice.name]
         by_name = {one.name: one for one in left}
         points = [
-            _point(by_name[one.name], one, iou[one.name])
+            point_of(by_name[one.name], one, iou[one.name])
             for one in timed.variants
             if one.name in frontier
         ]
@@ -347,7 +347,7 @@ class _Work:
         """Return what nothing dominates; `otherwise` is the IoU of what was not judged."""
         ious = self.ious
         by_name = {one.name: ious.get(one.judged_as, otherwise) for one in candidates}
-        return _prune(
+        return prune(
             candidates,
             [times[one.name] for one in candidates],
             [round(iou, SAME_IOU) for iou in by_name.values()],
@@ -402,67 +402,3 @@ def _reference(candidates: Sequence[Candidate], left: set[str]) -> str:
 
 def _without_threads(candidate: Candidate) -> Variant:
     return replace(candidate.contender.variant, threads=None)
-
-
-def _untimed(candidates: Sequence[Candidate], timed: Timed) -> list[Pruned]:
-    """Say why candidates have no times."""
-    there = {one.name for one in timed.variants}
-    reasons = {item.variant: item.problem for item in timed.failures}
-    reasons |= {item.variant: item.reason for item in timed.skipped}
-    return [
-        Pruned(one.name, reasons.get(one.name, "was not timed"))
-        for one in candidates
-        if one.name not in there
-    ]
-
-
-def _prune(
-    candidates: Sequence[Candidate],
-    times: Sequence[Times],
-    quality: Sequence[float],
-    reason: Callable[[str], str],
-    pruned: list[Pruned],
-) -> list[Candidate]:
-    """Return the candidates that nothing dominates; the others go to `pruned`."""
-    left = []
-    for candidate, by in zip(candidates, dominators(times, quality), strict=True):
-        if by is None:
-            left.append(candidate)
-        else:
-            name = candidates[by].name
-            pruned.append(Pruned(candidate.name, reason(name), name))
-    return left
-
-
-def _point(candidate: Candidate, times: VariantTimes, iou: float) -> Point:
-    figures = Figures(candidate.name, candidate.threads, times_by_round(times, 0), iou)
-    memory = [one.max_rss_bytes for one in times.rounds if one.max_rss_bytes is not None]
-    return Point(
-        name=candidate.name,
-        backend=times.variant.backend,
-        version=times.version,
-        profile=candidate.profile,
-        threads=candidate.threads,
-        model=times.model,
-        rounds=len(times.rounds),
-        whole_ns=figures.middle,
-        segment_ns=float(median(process_median(one, 0, "segment") for one in times.rounds)),
-        low_ns=figures.interval.low if figures.interval else None,
-        high_ns=figures.interval.high if figures.interval else None,
-        mean_iou=iou,
-        memory_bytes=float(median(memory)) if memory else None,
-    )
-
-
-def _under_the_names(
-    evaluation: Evaluation, left: Sequence[Candidate], timed: Sequence[VariantTimes]
-) -> Evaluation:
-    """Give each candidate timed the quality of its masks, so that a page can join the two."""
-    judged = {one.name: one for one in evaluation.variants}
-    there = {one.name for one in timed}
-    variants: list[VariantQuality] = [
-        replace(judged[one.judged_as], name=one.name, variant=one.contender.variant)
-        for one in left
-        if one.name in there
-    ]
-    return replace(evaluation, variants=tuple(variants), complete=True)

@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.bench.documents import Form
+from toolkit.bench.documents import Form, read_json
 from toolkit.bench.records import read_record
 from toolkit.bench.schema import Failure, Skipped, VariantTimes
 from toolkit.errors import InputFileError
@@ -112,16 +112,15 @@ def read_state(path: Path, inputs: dict[str, str]) -> State:
     Raises
     ------
     InputFileError
-        The file is of another kind, so it is not to be written over.
+        The file is of another kind or can't be read, so it is not to be written over.
     """
     begin = State(inputs)
     if not path.exists():
         return begin
-    document = _read_json(path)
+    another = "name another file with --state"
+    document = read_json(path, another)
     if not STATE.is_form_of(document):
-        raise InputFileError(
-            path, "is no state of a recommendation", "name another file with --state"
-        )
+        raise InputFileError(path, "is no state of a recommendation", another)
     try:
         state = STATE.take(path, document)
     except InputFileError as error:
@@ -136,10 +135,3 @@ def read_state(path: Path, inputs: dict[str, str]) -> State:
         log.warning("beginning anew: %s is of another %s", path, ", ".join(other))
         return begin
     return state
-
-
-def _read_json(path: Path) -> object:
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
