@@ -64,6 +64,11 @@ def test_which_layers_stay_float_does_not_depend_on_their_order(found: list[Laye
     assert set(choose_float(found)) == set(choose_float(found[::-1]))
 
 
+def test_layers_worth_the_same_are_taken_by_name() -> None:
+    alike = [Layer(name, MOST_FLOAT / 2, 0.5) for name in "cab"]
+    assert [layer.name for layer in choose_float(alike)] == ["a", "b"]
+
+
 def test_the_most_gain_for_the_time_comes_first() -> None:
     dear, cheap = Layer("dear", MOST_FLOAT, 0.5), Layer("cheap", MOST_FLOAT / 10, 0.4)
     assert choose_float([dear, cheap]) == (cheap,)

@@ -151,7 +151,8 @@ def choose_float(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """
     chosen = set()
     spent = 0.0
-    for layer in sorted(layers, key=lambda one: one.share / max(one.gain, 1e-9)):
+    # by name where they are worth the same, whatever order they come in
+    for layer in sorted(layers, key=lambda one: (one.share / max(one.gain, 1e-9), one.name)):
         if layer.gain >= LEAST_GAIN and spent + layer.share <= MOST_FLOAT:
             chosen.add(layer)
             spent += layer.share
