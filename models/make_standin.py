@@ -225,7 +225,7 @@ def main() -> None:
     path = folder / "frozen_inference_graph.pb"
     write_atomically(path, serialise(build_graph(hand_set=True)))
     graph = read_graph(path, name="standin")
-    convert_model(graph, output=folder / "standin.plain.opset18.onnx")
+    convert_model(graph, profile="plain", output=folder / "standin.plain.opset18.onnx")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
     python -m benchmarks.gate.real_gates MODEL benchmarks/gate/real-gates.jsonl --gates 8
 
 Defaults throughout: plan, settings, photo. The two kinds alternate, and the slower stage is another
-each time; the lines are added to the file, so that it may be interrupted and continued. With
+each time; the lines are added to the file, so that it may be interrupted and continued, also on
+another machine: what stands at the head of the file is written again where it changes. With
 ``--lock`` a gate begins when nobody else holds the lock of that file, see `record_noise`.
 """
 
@@ -89,6 +90,14 @@ def read_real(path: Path = REAL) -> list[RealGate]:
     return [RealGate(**document) for document in documents if "facts" not in document]
 
 
+def last_facts(path: Path) -> dict[str, Any] | None:
+    """Return the last line that says on what the gates after it ran, None where there is none."""
+    if not path.exists():
+        return None
+    documents = map(json.loads, reversed(path.read_text().splitlines()))
+    return next((document for document in documents if "facts" in document), None)
+
+
 def run_one(model: Model, stage: str | None, share: float) -> RealGate:
     """Run one gate.
 
@@ -165,8 +174,9 @@ def main() -> None:
     options = parser.parse_args()
     model = resolve_model(options.model)
     done = read_real(options.lines)
-    if not options.lines.exists():
-        _add_line(options.lines, {"facts": _facts(model)})
+    facts = json.loads(json.dumps({"facts": _facts(model)}))
+    if facts != last_facts(options.lines):
+        _add_line(options.lines, facts)
     for stage in itertools.islice(kinds(len(done)), options.gates):
         with locked(options.lock):
             found = run_one(model, stage, options.share)

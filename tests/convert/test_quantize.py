@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 
 import cv2
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,13 +19,14 @@ from tests.convert.networks import Runner, photo
 from toolkit.convert import convert_model, read_manifest
 from toolkit.convert.calibration import Calibration, read_calibration
 from toolkit.convert.conversion import export_graph
+from toolkit.convert.editor import Editor
 from toolkit.convert.profiles import PROFILES
 from toolkit.convert.quantize import (
     LEAST_GAIN,
     MOST_FLOAT,
-    Layer,
     choose_float,
     multiply_adds,
+    quantize,
 )
 from toolkit.errors import InputFileError, ModelNotFoundError, PhotoError, UsageError
 from toolkit.graphs import FrozenGraph, inspect_graph
@@ -33,9 +36,8 @@ from toolkit.resolve import Model, calibration_of, ensure_export
 SUBJECT = 15
 SEEN = Calibration(tuple(photo(*size, seed=4) for size in [(97, 97), (54, 97), (97, 40)]), ("a",))
 
-layers = st.lists(
-    st.builds(Layer, name=st.uuids().map(str), share=st.floats(0, 0.01), gain=st.floats(-1, 1)),
-    max_size=12,
+networks = st.lists(st.floats(0.001, 0.2), min_size=1, max_size=12).map(
+    lambda shares: {f"Conv_{place}": share for place, share in enumerate(shares)}
 )
 
 
@@ -51,27 +53,76 @@ def quantised(graph: FrozenGraph) -> bytes:
     return export_graph(graph, network, 18, PROFILES["int8"], calibration=SEEN).content
 
 
-@given(layers)
-def test_layers_stay_float_only_for_a_gain_and_within_the_time_allowed(found: list[Layer]) -> None:
-    chosen = choose_float(found)
-    assert all(layer.gain >= LEAST_GAIN for layer in chosen)
-    assert sum(layer.share for layer in chosen) <= MOST_FLOAT
-    assert [layer for layer in found if layer in chosen] == list(chosen)
+@given(networks, st.randoms(use_true_random=False))
+def test_layers_stay_float_at_the_ends_within_the_time_allowed(
+    shares: dict[str, float], random: Random
+) -> None:
+    found = choose_float(shares, lambda _names: random.random())
+    names = [layer.name for layer in found]
+    order = list(shares)
+    front = next((place for place, name in enumerate(order) if name not in names), len(order))
+    back = len(names) - front
+    assert set(names) == {*order[:front], *order[len(order) - back :]}
+    for end in (order[:front], order[len(order) - back :]):
+        assert sum(shares[name] for name in end) <= 2 * MOST_FLOAT
+    assert [layer.share for layer in found] == [shares[name] for name in names]
 
 
-@given(layers)
-def test_which_layers_stay_float_does_not_depend_on_their_order(found: list[Layer]) -> None:
-    assert set(choose_float(found)) == set(choose_float(found[::-1]))
+@given(networks, st.randoms(use_true_random=False))
+def test_layers_stay_float_only_where_the_error_falls_for_it(
+    shares: dict[str, float], random: Random
+) -> None:
+    errors: dict[tuple[str, ...], float] = {}
+    found = choose_float(shares, lambda names: errors.setdefault(names, random.random()))
+    if found:
+        assert found[-1].error == errors[tuple(layer.name for layer in found)]
+        assert found[-1].error <= (1 - LEAST_GAIN) * errors[()]
+    everything = errors[tuple(layer.name for layer in found)]
+    assert everything <= (1 - LEAST_GAIN) * errors[()] or not found
 
 
-def test_layers_worth_the_same_are_taken_by_name() -> None:
-    alike = [Layer(name, MOST_FLOAT / 2, 0.5) for name in "cab"]
-    assert [layer.name for layer in choose_float(alike)] == ["a", "b"]
+def test_a_layer_without_gain_stays_float_where_the_next_one_has_some() -> None:
+    shares = dict.fromkeys("abcdefg", 0.02) | {"d": 0.5}
+    gains = {(): 1.0, ("a",): 1.0, ("a", "b"): 0.5, ("a", "b", "g"): 0.49}
+    found = choose_float(shares, lambda names: gains.get(names, 0.49))
+    assert [(layer.name, layer.error) for layer in found] == [("a", 1.0), ("b", 0.5)]
 
 
-def test_the_most_gain_for_the_time_comes_first() -> None:
-    dear, cheap = Layer("dear", MOST_FLOAT, 0.5), Layer("cheap", MOST_FLOAT / 10, 0.4)
-    assert choose_float([dear, cheap]) == (cheap,)
+@pytest.mark.tensorflow
+def test_what_picks_pixels_is_not_quantised(quantised: bytes) -> None:
+    editor = Editor(onnx.load_from_string(quantised))
+    gathers = [node for node in editor.nodes("Gather") if editor.constant(node.input[1]) is None]
+    assert gathers
+    for gather in gathers:
+        queue, seen = [gather.input[1]], set()
+        while queue:
+            node = editor.producer(queue.pop())
+            if node is not None and node.name not in seen:
+                assert node.op_type not in ("QuantizeLinear", "DequantizeLinear")
+                seen.add(node.name)
+                queue.extend(node.input if node.op_type != "Shape" else [])
+
+
+@pytest.mark.tensorflow
+def test_layers_left_float_run_in_float(
+    graph: FrozenGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime runs float convolutions between quantisation nodes in bytes."""
+    network = inspect_graph(graph).network
+    model = onnx.load_from_string(export_graph(graph, network, 18, PROFILES["fast"]).content)
+    monkeypatch.setattr("toolkit.convert.quantize.MOST_FLOAT", 0.4)
+    result, found = quantize(model, SEEN)
+    assert found.float_layers
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    onnxruntime.InferenceSession(
+        result.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    kinds = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
+    in_float = [kind for kind in kinds if kind in ("Conv", "FusedConv")]
+    assert len(in_float) == len(found.float_layers)
+    assert "QLinearConv" in kinds
 
 
 @pytest.mark.tensorflow

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RESHAPING = frozenset({"Cast", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
 ACTIVATIONS = frozenset({"Clip", "Relu"})
-FLOAT, UINT8, INT64 = 1, 2, 7
+FLOAT, UINT8, INT64, BOOL = 1, 2, 7, 9
 """ONNX's numbers of the types."""
 
 
@@ -146,6 +146,12 @@ class DeepLab(Editor):
             kernel_shape=[1, 1],
         )
 
+    def largest_logit(self, name: str) -> str:
+        """Add the largest value of each pixel over the channels: (1, 1, h, w)."""
+        if self.opset < 18:  # from there on the axes are an input
+            return self.add("ReduceMax", name, axes=[1], keepdims=1)
+        return self.add("ReduceMax", name, self.integers(1), keepdims=1)
+
     def ancestors(self, name: str, stop: str) -> list[NodeProto]:
         """Return the nodes that lead from one tensor to another, the last one first."""
         found: dict[str, NodeProto] = {}
@@ -158,6 +164,46 @@ class DeepLab(Editor):
             found[node.output[0]] = node
             queue.extend(node.input)
         return list(found.values())
+
+    def spatial_convolutions(self) -> list[NodeProto]:
+        """Return the convolutions wider than a pixel, in the order of the way to the logits."""
+        nodes = self.ancestors(self.logits, self.stem.input[0])
+        wanted = [
+            node
+            for node in nodes
+            if node.op_type == "Conv" and self.weights(node).shape[2:] != (1, 1)
+        ]
+        return sorted(
+            wanted, key=lambda node: len(self.ancestors(node.input[0], self.stem.input[0]))
+        )
+
+    def dilation(self, node: NodeProto) -> int:
+        """Return a Conv's dilation.
+
+        Raises
+        ------
+        ConversionError
+            It is another across than down.
+        """
+        rows, columns = self.attribute(node, "dilations", [1, 1])
+        if rows != columns:
+            self.refuse("dilations equal in both directions", f"{rows}x{columns}")
+        return int(rows)
+
+    def channels(self, name: str) -> int:
+        """Count the channels of a map by the Conv that made it.
+
+        Raises
+        ------
+        ConversionError
+            Something else did.
+        """
+        node = self.producer(name)
+        while node is not None and node.op_type in ACTIVATIONS | {"Add", "Resize"}:
+            node = self.producer(node.input[0])
+        if node is None or node.op_type != "Conv":
+            self.refuse("branches that end in a Conv", node.op_type if node else "an input")
+        return len(self.weights(node))
 
     def _find_output(self) -> None:
         choices = self.nodes("ArgMax")

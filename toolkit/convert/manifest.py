@@ -49,9 +49,9 @@ class Manifest:
         and the ``agreement`` found; per input what `toolkit verify` reports.
     quantisation : dict or None
         Of a quantised profile: ``photos``, the hashes of the decoded photos it was calibrated on;
-        ``float_layers`` that stayed float, each with its share of the multiply-adds and by which
-        share the error falls for it; ``error_all`` and ``error`` of the logits, relative to their
-        variance, with all layers quantised and as it is.
+        ``float_layers`` that stayed float, each with its share of the multiply-adds and the error
+        of the logits, relative to their variance, with it and those before it in float;
+        ``error_all`` and ``error``, with all layers quantised and as it is.
     quality : tuple of dict
         What `toolkit evaluate --record` found, one for each dataset, subject and backend.
     """

@@ -61,12 +61,17 @@ class _Replacement:
         self._place = self._rounded_place if aligned else self._cut_place
         image, _, _, sizes = resize.input
         shape = self._add("Shape", image)
+        # Whole rows are picked, of the image and of the image turned round, as runtimes pick single
+        # pixels one by one. Reshape does nothing but stop ONNX Runtime from moving the last
+        # Transpose on, to where it costs more.
         rows = self._gather(image, shape, sizes, axis=2)
-        self._gather(rows, shape, sizes, axis=3)
+        turned = self._add("Transpose", rows, perm=[0, 1, 3, 2])
+        columns = self._gather(turned, shape, sizes, axis=3)
+        self._add("Reshape", self._add("Transpose", columns, perm=[0, 1, 3, 2]), sizes)
         self.nodes[-1].output[0] = resize.output[0]
 
     def _gather(self, image: str, shape: str, sizes: str, *, axis: int) -> str:
-        """Pick rows or columns."""
+        """Pick, of the rows, those that rows (2) or columns (3) of the old and new size have."""
         where = self._constant(np.int64(axis))
         old, new = self._add("Gather", shape, where), self._add("Gather", sizes, where)
         zero, one = self._constant(np.int64(0)), self._constant(np.int64(1))
@@ -74,7 +79,7 @@ class _Replacement:
         last = self._add("Sub", self._float(old), self._constant(np.float32(1)))
         place = self._place(counted, self._float(old), self._float(new))
         index = self._add("Cast", self._add("Min", place, last), to=7)  # INT64
-        return self._add("Gather", image, index, axis=axis)
+        return self._add("Gather", image, index, axis=2)
 
     def _rounded_place(self, counted: str, old: str, new: str) -> str:
         """With aligned corners: ``round(arange(n) * ((m - 1) / (n - 1)))``, halves up."""

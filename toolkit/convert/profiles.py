@@ -87,6 +87,7 @@ _FAST = Profile(
     (
         "lean_input",
         "pooled_bias",
+        "pool_first",
         "compose_linear",
         "output_stride_16",
         "fit_area",
@@ -102,8 +103,10 @@ _PROFILES = (
         (
             "lean_input",
             "pooled_bias",
+            "settled_padding",
             "photo_area_head",
             "labels_on_photo",
+            "possible_labels",
         ),
     ),
     Profile(
@@ -112,17 +115,28 @@ _PROFILES = (
         (
             "lean_input",
             "pooled_bias",
+            "pool_first",
             "compose_linear",
             "output_stride_16",
+            "settled_padding",
             "photo_area_head",
             "labels_on_photo",
+            "possible_labels",
         ),
         least_agreement=0.8,
     ),
     Profile(
         "fit",
         "computed on the photo's own area instead of the padded crop",
-        ("lean_input", "pooled_bias", "compose_linear", "fit_area", "labels_on_photo"),
+        (
+            "lean_input",
+            "pooled_bias",
+            "pool_first",
+            "compose_linear",
+            "fit_area",
+            "labels_on_photo",
+            "possible_labels",
+        ),
         least_agreement=0.8,
     ),
     _FAST,

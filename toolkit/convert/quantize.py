@@ -4,13 +4,15 @@ ONNX Runtime's tools do it. Activations are unsigned bytes on the ranges that ca
 reach; weights signed bytes per output channel, of 7 bits: with 8, kernels of processors without
 VNNI saturate where two products are added in 16 bits. What surrounds the network stays float.
 
-Layers that cost accuracy for little time stay float too. Which they are is measured: each layer of
-few multiply-adds is left out of quantisation in turn, and the error of the logits against the float
-network's is compared with that of quantising all.
+Layers that cost accuracy for little time stay float too, at both ends of the network: ONNX Runtime
+runs a float convolution between quantisation nodes in bytes all the same, of one scale for all
+channels. How many it is is measured: each layer of few multiply-adds is left out of quantisation in
+addition to those nearer the end, and the error of the logits against the float network's compared.
 """
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +26,8 @@ from toolkit.backends.export import feed_of
 from toolkit.catalog import SUBJECT
 from toolkit.convert.calibration import Calibration
 from toolkit.convert.editor import Editor
+from toolkit.convert.inside import run_inside
 from toolkit.convert.loggers import quiet
-from toolkit.host import available_cores
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -39,15 +41,11 @@ QUANTISED = ("Conv", "Add", "Clip", "Relu", "Concat", "GlobalAveragePool")
 PROBED = 8
 """Photos that the error is measured on: the first ones."""
 
-LITTLE_TIME = 0.01
-"""A layer of at most this share of the multiply-adds may stay float."""
-
 LEAST_GAIN = 0.03
-"""By which share the error has to fall for it."""
+"""By which share the error has to fall for layers that stay float."""
 
-MOST_FLOAT = 0.03
-"""The share of the multiply-adds that stays float at most."""
-
+MOST_FLOAT = 0.05
+"""The share of the multiply-adds that stays float at each end at most."""
 
 Tensors = list[list[NDArray[np.float32]]]
 """By photo, by tensor."""
@@ -55,7 +53,7 @@ Tensors = list[list[NDArray[np.float32]]]
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution, and what quantising it costs.
+    """A convolution that stays float.
 
     Attributes
     ----------
@@ -63,13 +61,14 @@ class Layer:
         The node's in the export.
     share : float
         Of the network's multiply-adds, 0..1.
-    gain : float
-        By which share the error of the logits falls where this layer alone stays float.
+    error : float
+        Mean square error of the logits relative to their variance, mean over photos, with it and
+        those before it in the list in float.
     """
 
     name: str
     share: float
-    gain: float
+    error: float
 
 
 @dataclass(frozen=True)
@@ -80,9 +79,9 @@ class Quantisation:
     ----------
     float_layers : tuple of Layer
         Those that stayed float.
+        In the order in which they were chosen.
     error_all, error : float
-        Mean square error of the logits relative to their variance, mean over photos: with every
-        layer quantised, and as it is.
+        The error with every layer quantised, and as it is.
     """
 
     float_layers: tuple[Layer, ...]
@@ -116,47 +115,84 @@ def quantize(
     logits = _last_convolution(model)
     expected = _run(model, (logits,), probes)
     with tempfile.TemporaryDirectory(prefix="toolkit-int8-") as folder:
+        outside = _outside(model)
 
         def quantised(kept_float: Collection[str]) -> ModelProto:
-            return _quantise(model, calibration, kept_float, Path(folder))
+            return _quantise(model, calibration, [*outside, *kept_float], Path(folder))
 
-        def error_of(candidate: ModelProto) -> float:
-            return _error(expected, _run(candidate, (logits,), probes))
+        @functools.cache
+        def error_of(kept_float: tuple[str, ...]) -> float:
+            return _error(expected, _run(quantised(kept_float), (logits,), probes))
 
-        everything = error_of(quantised(()))
-        shares = multiply_adds(model, probes[0])
-        cheap = [name for name, share in shares.items() if share <= LITTLE_TIME]
-        layers = []
-        for done, name in enumerate(cheap):
-            if progress:
-                progress(done, len(cheap))
-            left = error_of(quantised((name,)))
-            layers.append(Layer(name, shares[name], 1 - left / everything))
-        kept = choose_float(layers)
+        kept = choose_float(multiply_adds(model, probes[0]), error_of, progress)
+        error_all = error_of(())
         result = quantised([layer.name for layer in kept])
-    return result, Quantisation(kept, everything, error_of(result))
+    return result, Quantisation(kept, error_all, kept[-1].error if kept else error_all)
 
 
-def choose_float(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """Choose the layers that stay float: most gain for the time first, as long as there is time.
+def choose_float(
+    shares: Mapping[str, float],
+    error_of: Callable[[tuple[str, ...]], float],
+    progress: Callable[[int, int | None], None] | None = None,
+) -> tuple[Layer, ...]:
+    """Choose the layers that stay float, from the first on, then from the last.
+
+    Of each end so many stay float that more would not let the error fall by `LEAST_GAIN`, within
+    `MOST_FLOAT`.
 
     Parameters
     ----------
-    layers : sequence of Layer
-
-    Returns
-    -------
-    tuple of Layer
-        In the order given.
+    shares : mapping of str to float
+        Of the multiply-adds by layer, in order.
+    error_of : callable
+        Given names, the error with these layers in float.
+    progress : callable, optional
+        Called with (layers tried, layers to try).
     """
-    chosen = set()
-    spent = 0.0
-    # by name where they are worth the same, whatever order they come in
-    for layer in sorted(layers, key=lambda one: (one.share / max(one.gain, 1e-9), one.name)):
-        if layer.gain >= LEAST_GAIN and spent + layer.share <= MOST_FLOAT:
-            chosen.add(layer)
-            spent += layer.share
-    return tuple(layer for layer in layers if layer in chosen)
+    ends = [_cheap_end(names, shares) for names in (list(shares), list(shares)[::-1])]
+    total = sum(map(len, ends))
+    kept: list[Layer] = []
+    least = error_of(())
+    done = 0
+    for names in ends:
+        tried: list[Layer] = []
+        for name in names:
+            if progress:
+                progress(done, total)
+            done += 1
+            if any(name == layer.name for layer in kept):
+                break
+            error = error_of((*(layer.name for layer in (*kept, *tried)), name))
+            tried.append(Layer(name, shares[name], error))
+            if error <= (1 - LEAST_GAIN) * least:
+                kept, tried, least = [*kept, *tried], [], error
+    return tuple(kept)
+
+
+def _cheap_end(names: Sequence[str], shares: Mapping[str, float]) -> list[str]:
+    """Return the first ones that have `MOST_FLOAT` of the multiply-adds together."""
+    spent = np.cumsum([shares[name] for name in names])
+    return [name for name, so_far in zip(names, spent, strict=True) if so_far <= MOST_FLOAT]
+
+
+def _outside(model: ModelProto) -> list[str]:
+    """Return the nodes that lie not between the first convolution and the logits.
+
+    Of the kinds that are quantised there are some, such as the arithmetic that picks pixels.
+    """
+    first = next(node for node in model.graph.node if node.op_type == "Conv")
+    last = _last_convolution(model)
+    reached = {first.output[0]}
+    outside = []
+    behind = False
+    for node in model.graph.node:
+        inside = not behind and (node is first or any(name in reached for name in node.input))
+        if inside:
+            reached.update(node.output)
+        else:
+            outside.append(node.name)
+        behind = behind or last in node.output
+    return outside
 
 
 def multiply_adds(model: ModelProto, image: NDArray[np.uint8]) -> dict[str, float]:
@@ -187,24 +223,8 @@ def _error(expected: Tensors, found: Tensors) -> float:
 
 def _run(model: ModelProto, names: Sequence[str], images: Sequence[NDArray[np.uint8]]) -> Tensors:
     """Run a model for tensors inside it, photo by photo."""
-    import onnx
-    import onnxruntime
-
-    probed = onnx.ModelProto()
-    probed.CopyFrom(model)
-    given = {value.name for value in probed.graph.output}
-    probed.graph.output.extend(
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
-        for name in names
-        if name not in given
-    )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = available_cores()
-    session = onnxruntime.InferenceSession(
-        probed.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    takes = {value.name for value in session.get_inputs()}
-    return [list(session.run(list(names), _feed(image, takes))) for image in images]
+    takes = {value.name for value in model.graph.input}
+    return run_inside(model, names, [_feed(image, takes) for image in images])
 
 
 def _feed(image: NDArray[np.uint8], takes: Collection[str]) -> dict[str, NDArray[Any]]:

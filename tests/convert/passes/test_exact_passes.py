@@ -8,9 +8,10 @@ import numpy as np
 import onnx
 import pytest
 
-from tests.convert.networks import CROP, Runner, fits, photo, raw_model, transformed
+from tests.convert.networks import CROP, LABELS, Runner, fits, photo, raw_model, transformed
 from toolkit.catalog import INPUT, LOGITS, OUTPUT
 from toolkit.convert.deeplab import DeepLab
+from toolkit.convert.inside import run_inside
 from toolkit.convert.passes import PASSES
 from toolkit.convert.profiles import PROFILES
 from toolkit.errors import ConversionError
@@ -36,7 +37,10 @@ def operations(model: onnx.ModelProto) -> list[str]:
     [
         ("lean_input",),
         ("pooled_bias",),
-        ("pooled_bias", "compose_linear"),
+        ("pooled_bias", "pool_first"),
+        ("pooled_bias", "pool_first", "compose_linear"),
+        ("lean_input", "settled_padding"),
+        ("labels_on_photo", "possible_labels"),
         ("pooled_bias", "photo_area_head", "labels_on_photo"),
         ("labels_on_photo",),
         EXACT,
@@ -84,22 +88,73 @@ def test_pooled_bias_refuses_a_graph_without_a_pooled_branch() -> None:
         PASSES["pooled_bias"](net)
 
 
+def test_pool_first_moves_the_pool_before_the_last_convolution() -> None:
+    net = DeepLab(raw_model(), (CROP, CROP))
+    PASSES["pooled_bias"](net)
+    last = net.maker(net.features)
+    PASSES["pool_first"](net)
+    assert net.features == last.input[0]
+    assert net.maker(str(net.pool)).input[0] == net.features
+    assert {node.op_type for node in net.consumers(last.output[0])} == {"Conv"}
+
+
 def test_compose_linear_saves_a_convolution_over_the_map() -> None:
-    before = DeepLab(raw_model(), (CROP, CROP))
-    PASSES["pooled_bias"](before)
-    features = before.features
-    PASSES["compose_linear"](before)
-    last = before.producer(features)
-    assert last is not None
-    assert before.features == last.input[0]
-    assert before.consumers(features) == []
+    net = DeepLab(raw_model(), (CROP, CROP))
+    for name in ("pooled_bias", "pool_first"):
+        PASSES[name](net)
+    (last,) = (node for node in net.consumers(net.features) if node.op_type == "Conv")
+    PASSES["compose_linear"](net)
+    assert last not in net.live()
 
 
-def test_compose_linear_leaves_a_residual_end_as_it_is() -> None:
-    names = ("pooled_bias", "compose_linear")
-    assert transformed(raw_model(residual=True), *names) == transformed(
-        raw_model(residual=True), "pooled_bias"
-    )
+@pytest.mark.parametrize("name", ["pool_first", "compose_linear"])
+def test_a_residual_end_stays_as_it_is(name: str) -> None:
+    model = raw_model(residual=True)
+    assert transformed(model, "pooled_bias", name) == transformed(model, "pooled_bias")
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_only_the_photos_surroundings_are_computed(residual: bool) -> None:
+    """A wide photo's first map has as many rows as its pixels and what early layers see of it."""
+    model = transformed(raw_model(residual=residual), "lean_input", "settled_padding")
+    stem = next(node.output[0] for node in model.graph.node if node.op_type == "Conv")
+    rows = {
+        height: run_inside(model, [stem], [{INPUT.name: photo(height, 97)[np.newaxis]}])[0][
+            0
+        ].shape[2]
+        for height in (1, 30, 97)
+    }
+    assert rows[1] < rows[30] < rows[97] == (CROP + 1) // 2
+
+
+def test_padding_that_the_photo_is_not_seen_from_is_a_constant() -> None:
+    model = transformed(raw_model(), "lean_input", "settled_padding")
+    maps = [node for node in model.graph.node if node.op_type == "Concat"]
+    names = [node.output[0] for node in maps if node.attribute[0].i == 2]
+    feeds = [{INPUT.name: photo(20, 97, seed)[np.newaxis]} for seed in (1, 2)]
+    for one, other in zip(*run_inside(model, names, feeds), strict=True):
+        assert one.shape[3] == other.shape[3] > 1
+        alike = (one == other).all(axis=(0, 1, 3))
+        assert alike[-1]
+        assert not alike[0]
+    assert len(names) == 1
+
+
+def test_labels_that_cannot_win_are_not_enlarged() -> None:
+    names = ("labels_on_photo", "possible_labels")
+    model = transformed(raw_model(), *names)
+    (choice,) = (node for node in model.graph.node if node.op_type == "ArgMax")
+    image = photo(54, 97)
+    ((enlarged,),) = run_inside(model, [choice.input[0]], [{INPUT.name: image[np.newaxis]}])
+    present = np.unique(runner(*names).labels(image))
+    assert len(present) <= enlarged.shape[1] < LABELS
+
+
+def test_possible_labels_asks_for_enlarged_logits() -> None:
+    net = DeepLab(raw_model(), (CROP, CROP))
+    net.maker(net.nodes("ArgMax")[0].input[0]).op_type = "Identity"
+    with pytest.raises(ConversionError, match="labels_on_photo before possible_labels"):
+        PASSES["possible_labels"](net)
 
 
 def test_only_the_photos_area_is_enlarged() -> None:

@@ -17,7 +17,10 @@ from toolkit.convert.passes.lean_input import lean_input
 from toolkit.convert.passes.logits_output import logits_output
 from toolkit.convert.passes.output_stride_16 import output_stride_16
 from toolkit.convert.passes.photo_area_head import photo_area_head
+from toolkit.convert.passes.pool_first import pool_first
 from toolkit.convert.passes.pooled_bias import pooled_bias
+from toolkit.convert.passes.possible_labels import possible_labels
+from toolkit.convert.passes.settled_padding import settled_padding
 from toolkit.convert.passes.subject_margin import subject_margin
 
 PASSES: dict[str, Callable[[DeepLab], None]] = {
@@ -28,7 +31,10 @@ PASSES: dict[str, Callable[[DeepLab], None]] = {
     "logits_output": logits_output,
     "output_stride_16": output_stride_16,
     "photo_area_head": photo_area_head,
+    "pool_first": pool_first,
     "pooled_bias": pooled_bias,
+    "possible_labels": possible_labels,
+    "settled_padding": settled_padding,
     "subject_margin": subject_margin,
 }
 """A pass that comes to give another model gets another name, such as ``fit_area 2``: exports that

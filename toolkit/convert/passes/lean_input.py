@@ -1,7 +1,7 @@
 """Preprocessing without waste: bytes are turned round before they become floats, one Sub, one Pad.
 
-Applies to every DeepLab graph. The normalising factor goes into the first Conv's weights: logits
-change by rounding only.
+Where only a shape is asked for, bytes stay bytes. Applies to every DeepLab graph. The normalising
+factor goes into the first Conv's weights: logits change by rounding only.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.catalog import INPUT
-from toolkit.convert.deeplab import FLOAT, DeepLab
+from toolkit.convert.deeplab import FLOAT, RESHAPING, DeepLab
 
 
 def lean_input(net: DeepLab) -> None:
@@ -24,3 +24,15 @@ def lean_input(net: DeepLab) -> None:
     weights = net.weights(net.stem)
     net.stem.input[1] = net.add_constant((weights * np.float32(net.scale)).astype(np.float32))
     net.scale = 1.0
+    for node in net.nodes("Cast"):
+        if _is_for_shapes(net, node.output[0]):
+            net.redirect(node.output[0], node.input[0])
+
+
+def _is_for_shapes(net: DeepLab, name: str) -> bool:
+    """Whether nothing but its shape is asked of a tensor, or of what it is reshaped to."""
+    return all(
+        node.op_type == "Shape"
+        or (node.op_type in RESHAPING and _is_for_shapes(net, node.output[0]))
+        for node in net.consumers(name)
+    ) and name not in {value.name for value in net.model.graph.output}

@@ -27,8 +27,8 @@ def output_stride_16(net: DeepLab) -> None:
             f"output stride {FROM} and a crop of {TO}k + 1",
             f"stride {net.stride}, crop {net.crop[1]}x{net.crop[0]}",
         )
-    spatial = _chain_of_spatial(net)
-    dilated = [place for place, node in enumerate(spatial) if _dilation(net, node) > 1]
+    spatial = net.spatial_convolutions()
+    dilated = [place for place, node in enumerate(spatial) if net.dilation(node) > 1]
     if not dilated or dilated[0] == 0:
         net.refuse("dilated convolutions behind one that is not", "none")
     strided = spatial[dilated[0] - 1]
@@ -46,7 +46,7 @@ def output_stride_16(net: DeepLab) -> None:
             f"{strided.name} with one" if around else f"{strided.name} of another stride",
         )
     for node in spatial[dilated[0] :]:
-        dilation = _dilation(net, node)
+        dilation = net.dilation(node)
         if dilation % 2:
             net.refuse("even dilations behind the first one", str(dilation))
         kernel = net.weights(node).shape[2:]
@@ -56,22 +56,6 @@ def output_stride_16(net: DeepLab) -> None:
         net.set_attribute(node, "pads", reach * 2)
     net.set_attribute(strided, "strides", [2, 2])
     net.stride = TO
-
-
-def _chain_of_spatial(net: DeepLab) -> list[NodeProto]:
-    """Return the convolutions wider than a pixel, in the order of the way to the logits."""
-    nodes = net.ancestors(net.logits, net.stem.input[0])
-    wanted = [
-        node for node in nodes if node.op_type == "Conv" and net.weights(node).shape[2:] != (1, 1)
-    ]
-    return sorted(wanted, key=lambda node: len(net.ancestors(node.input[0], net.stem.input[0])))
-
-
-def _dilation(net: DeepLab, node: NodeProto) -> int:
-    rows, columns = net.attribute(node, "dilations", [1, 1])
-    if rows != columns:
-        net.refuse("dilations equal in both directions", f"{rows}x{columns}")
-    return int(rows)
 
 
 def _reaches(net: DeepLab, name: str, node: NodeProto) -> bool | None:

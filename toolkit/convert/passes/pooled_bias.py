@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit.convert.deeplab import ACTIVATIONS, DeepLab
+from toolkit.convert.deeplab import DeepLab
 
 
 def pooled_bias(net: DeepLab) -> None:
@@ -32,7 +32,7 @@ def pooled_bias(net: DeepLab) -> None:
             f"{len(enlarged)} enlarged branches, read by {[node.op_type for node in readers]}",
         )
     (projection,) = readers
-    ends = np.cumsum([_channels(net, name) for name in concat.input])[:-1]
+    ends = np.cumsum([net.channels(name) for name in concat.input])[:-1]
     parts = dict(
         zip(concat.input, np.split(net.weights(projection)[:, :, 0, 0], ends, axis=1), strict=True)
     )
@@ -46,13 +46,3 @@ def pooled_bias(net: DeepLab) -> None:
     net.redirect(projection.output[0], net.add("Add", projected, point))
     old, net.pool = net.pool, net.add("GlobalAveragePool", net.features)
     net.redirect(old, net.pool)
-
-
-def _channels(net: DeepLab, name: str) -> int:
-    """Count the channels of a branch by the Conv that made it."""
-    node = net.producer(name)
-    while node is not None and (node.op_type in ACTIVATIONS or node.op_type == "Resize"):
-        node = net.producer(node.input[0])
-    if node is None or node.op_type != "Conv":
-        net.refuse("branches that end in a Conv", node.op_type if node else "an input")
-    return int(net.weights(node).shape[0])

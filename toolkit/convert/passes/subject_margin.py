@@ -33,17 +33,10 @@ def subject_margin(net: DeepLab) -> None:
     lowest = net.add_constant(np.float32(np.finfo(np.float32).min))
     margin = net.add(
         "Sub",
-        _largest(net, net.add("Where", own, net.logits, lowest)),
-        _largest(net, net.add("Where", own, lowest, net.logits)),
+        net.largest_logit(net.add("Where", own, net.logits, lowest)),
+        net.largest_logit(net.add("Where", own, lowest, net.logits)),
     )
     ahead = net.add("Greater", enlarge(net, margin), net.add_constant(np.float32(0)))
     is_zero = net.add("Equal", SUBJECT.name, net.add_constant(np.int64(0)))
     subject, other = (net.add("Cast", name, to=net.label_type) for name in (SUBJECT.name, is_zero))
     place_labels(net, net.add("Where", ahead, subject, other))
-
-
-def _largest(net: DeepLab, name: str) -> str:
-    """Add the largest logit of each pixel: (1, 1, h, w)."""
-    if net.opset < 18:  # from there on the axes are an input
-        return net.add("ReduceMax", name, axes=[1], keepdims=1)
-    return net.add("ReduceMax", name, net.integers(1), keepdims=1)

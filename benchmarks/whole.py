@@ -1,0 +1,109 @@
+"""From decoded photo to portrait: TF1 with the tutorial's chain, and an export with the package's.
+
+    python -m benchmarks.whole photo.jpg my_network+int8 [--rounds 10]
+
+Each side in fresh processes, in an order drawn anew for each round; the tutorial's chain is the
+restatement in `tests.tutorial`, which shares no code with the package. Prints the medians over
+processes, and how many times as fast the export is with the 95 % interval of `toolkit bench`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tests import tutorial
+from toolkit.bench.intervals import paired_interval
+from toolkit.bench.usage import max_rss_bytes
+from toolkit.host import available_cores
+from toolkit.media import read_photo
+from toolkit.portrait import make_portrait
+from toolkit.resolve import open_backend, resolve_model
+
+SIDES = ("tutorial", "toolkit")
+WARM_UPS, PASSES, SECONDS = 4, 8, 1.5
+"""Of one process; passes and seconds at least."""
+
+Pixels = NDArray[np.uint8]
+
+
+def measure_one(side: str, photo: Path, name: str) -> dict[str, float]:
+    """Measure one side in this process: milliseconds of the median pass, and the peak memory."""
+    cores = available_cores()
+    cv2.setNumThreads(cores)
+    bgr = read_photo(photo).bgr
+    model = resolve_model(name)
+    backend = open_backend(model, "tf" if side == "tutorial" else "onnx", threads=cores)
+
+    def by_the_tutorial(pixels: Pixels) -> Any:
+        return tutorial.portrait(pixels, backend.segment, crop=max(backend.network.crop))
+
+    def by_the_package(pixels: Pixels) -> Any:
+        return make_portrait(pixels, backend)
+
+    run: Callable[[Pixels], Any] = by_the_tutorial if side == "tutorial" else by_the_package
+    for _ in range(WARM_UPS):
+        run(bgr)
+    times: list[float] = []
+    end = time.perf_counter() + SECONDS
+    while len(times) < PASSES or time.perf_counter() < end:
+        began = time.perf_counter_ns()
+        run(bgr)
+        times.append((time.perf_counter_ns() - began) / 1e6)
+    return {"ms": median(times), "mb": (max_rss_bytes() or 0) / 1e6}
+
+
+def measure(photo: Path, name: str, rounds: int) -> dict[str, list[dict[str, float]]]:
+    """Measure both sides, each round in fresh processes."""
+    found: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
+    order = random.Random(0)  # noqa: S311 - an order, no secret
+    for _ in range(rounds):
+        for side in order.sample(SIDES, len(SIDES)):
+            command = [sys.executable, "-m", __spec__.name, str(photo), name, "--one", side]
+            done = subprocess.run(command, check=True, capture_output=True)
+            found[side].append(json.loads(done.stdout))
+    return found
+
+
+def report(found: dict[str, list[dict[str, float]]]) -> str:
+    """Write the medians and the ratio as text."""
+    base, head = ([one["ms"] for one in found[side]] for side in SIDES)
+    ratios = [one / other for one, other in zip(base, head, strict=True)]
+    interval = paired_interval(ratios)
+    sure = f" ({interval.low:.2f} to {interval.high:.2f})" if interval else ""
+    lines = [
+        f"{side}: {median(one['ms'] for one in found[side]):.1f} ms, "
+        f"{median(one['mb'] for one in found[side]):.0f} MB"
+        for side in SIDES
+    ]
+    return "\n".join([*lines, f"{median(ratios):.2f}{sure} times as fast"]) + "\n"
+
+
+def main() -> None:
+    """Measure one side, or both in turn."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("photo", type=Path)
+    parser.add_argument("model")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--one", choices=SIDES, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        sys.stdout.write(json.dumps(measure_one(asked.one, asked.photo, asked.model)))
+    else:
+        sys.stdout.write(report(measure(asked.photo, asked.model, asked.rounds)))
+
+
+if __name__ == "__main__":
+    main()
