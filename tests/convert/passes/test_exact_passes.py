@@ -127,6 +127,23 @@ def test_only_the_photos_surroundings_are_computed(residual: bool) -> None:
     assert rows[1] < rows[30] < rows[97] == (CROP + 1) // 2
 
 
+@pytest.mark.parametrize("residual", [False, True])
+def test_logits_stay_where_stage_follows_stage(
+    monkeypatch: pytest.MonkeyPatch, residual: bool
+) -> None:
+    """Stages end at the last map of each width; here every map passes for one of its own."""
+    monkeypatch.setattr(DeepLab, "channels", lambda _self, name: name)
+    model = transformed(raw_model(residual=residual), "lean_input", "settled_padding")
+    joined = [node for node in model.graph.node if node.op_type == "Concat"]
+    assert sum(node.attribute[0].i == 2 for node in joined) >= 3
+    before, after = runner(residual=residual), Runner(model)
+    for height, width in SIZES:
+        image = photo(height, width)
+        np.testing.assert_allclose(
+            after.enlarged_logits(image), before.enlarged_logits(image), atol=2e-4
+        )
+
+
 def test_padding_that_the_photo_is_not_seen_from_is_a_constant() -> None:
     model = transformed(raw_model(), "lean_input", "settled_padding")
     maps = [node for node in model.graph.node if node.op_type == "Concat"]

@@ -18,6 +18,8 @@ from toolkit.convert.deeplab import ACTIVATIONS, DeepLab
 from toolkit.convert.inside import run_inside
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from onnx import ModelProto, NodeProto
 
 
@@ -83,24 +85,22 @@ def _borders(net: DeepLab) -> list[tuple[str, _View]]:
     everything goes through. Those that see further than a third of the crop are left out: there is
     little padding that they do not see the photo from.
     """
+    views: dict[str, _View | None] = {net.stem.input[0]: _View(0, 1)}
     found: dict[int, tuple[str, _View]] = {}
     way = net.ancestors(net.features, net.stem.input[0])
     for node in sorted(way, key=lambda node: len(net.ancestors(node.output[0], net.stem.input[0]))):
         name = node.output[0]
-        readers = net.consumers(name)
-        if node.op_type not in ("Add", "Conv") or any(
-            reader.op_type in ACTIVATIONS for reader in readers
-        ):
-            continue
-        view = _view(net, name)
+        view = views[name] = _view(net, node, views)
         if (
             view is not None
+            and node.op_type in ("Add", "Conv")
+            and all(reader.op_type not in ACTIVATIONS for reader in net.consumers(name))
             and net.stride <= 2 * view.stride
             and 3 * view.reach < min(net.crop)
             and _is_closed(net, name)
         ):
             found[net.channels(name)] = name, view
-    return list(found.values())
+    return sorted(found.values(), key=lambda border: border[1].reach)
 
 
 def _is_closed(net: DeepLab, border: str) -> bool:
@@ -110,22 +110,20 @@ def _is_closed(net: DeepLab, border: str) -> bool:
     return all(reader.output[0] in part for name in inner for reader in net.consumers(name))
 
 
-def _view(net: DeepLab, name: str) -> _View | None:
-    """Return what a map sees; None where it is made by anything but what moves with the image."""
-    if name == net.stem.input[0]:
-        return _View(0, 1)
-    node = net.producer(name)
-    if node is None:
+def _view(net: DeepLab, node: NodeProto, views: Mapping[str, _View | None]) -> _View | None:
+    """Return what the map of a node sees, given what its inputs see.
+
+    None where it is made by anything but what moves with the image.
+    """
+    found = [views.get(name) for name in node.input if net.constant(name) is None]
+    known = [view for view in found if view is not None]
+    if len(known) < len(found) or len({view.stride for view in known}) != 1:
         return None
-    ways = [way for way in node.input if net.constant(way) is None]
-    views = [view for way in ways if (view := _view(net, way)) is not None]
-    if len(views) < len(ways) or len({view.stride for view in views}) != 1:
-        return None
-    reach, (stride, *_) = max(view.reach for view in views), [view.stride for view in views]
+    reach, stride = max(view.reach for view in known), known[0].stride
     if node.op_type == "Conv":
         own = _reach(net, node)
-        step = net.attribute(node, "strides", [1, 1])
-        return None if own is None else _View(reach + own * stride, stride * step[0])
+        step = net.attribute(node, "strides", [1, 1])[0]
+        return None if own is None else _View(reach + own * stride, stride * step)
     return _View(reach, stride) if node.op_type in ACTIVATIONS | {"Add"} else None
 
 
