@@ -226,8 +226,11 @@ def _print(done: Recommendation, console: Console) -> None:
         ],
     )
     console.result()
+    reasons: dict[str, list[str]] = {}
     for pruned in done.pruned:
-        console.result(f"without {pruned.name}: {pruned.reason}")
+        reasons.setdefault(pruned.reason, []).append(pruned.name)
+    for reason, names in reasons.items():
+        console.result(f"without {', '.join(names)}: {reason}")
     console.result()
     console.result(_sentence(done))
 
