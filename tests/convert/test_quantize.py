@@ -63,8 +63,9 @@ def test_layers_stay_float_at_the_ends_within_the_time_allowed(
     front = next((place for place, name in enumerate(order) if name not in names), len(order))
     back = len(names) - front
     assert set(names) == {*order[:front], *order[len(order) - back :]}
-    for end in (order[:front], order[len(order) - back :]):
-        assert sum(shares[name] for name in end) <= 2 * MOST_FLOAT
+    if len(names) < len(order):  # else where the ends meet is not to be told
+        for end in (order[:front], order[len(order) - back :]):
+            assert sum(shares[name] for name in end) <= MOST_FLOAT + 1e-9
     assert [layer.share for layer in found] == [shares[name] for name in names]
 
 

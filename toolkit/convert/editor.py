@@ -152,6 +152,11 @@ class Editor:
         """
         return self.add("Slice", name, self.integers(0, 0), sizes, self.integers(2, 3))
 
+    def reread(self, nodes: Collection[NodeProto], old: str, new: str) -> None:
+        """Make some nodes read another tensor in place of one."""
+        for node in nodes:
+            node.input[:] = [new if name == old else name for name in node.input]
+
     def redirect(self, old: str, new: str, *, but: Collection[str] = ()) -> None:
         """Make what reads one tensor read another.
 
@@ -161,9 +166,5 @@ class Editor:
         but : collection of str
             The nodes that make these go on reading the old one.
         """
-        for node in self.model.graph.node:
-            if node.output[0] in but:
-                continue
-            for place, name in enumerate(node.input):
-                if name == old:
-                    node.input[place] = new
+        readers = [node for node in self.model.graph.node if old in node.input]
+        self.reread([node for node in readers if node.output[0] not in but], old, new)

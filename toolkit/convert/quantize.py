@@ -78,8 +78,7 @@ class Quantisation:
     Attributes
     ----------
     float_layers : tuple of Layer
-        Those that stayed float.
-        In the order in which they were chosen.
+        Those that stayed float, in the order in which they were chosen.
     error_all, error : float
         The error with every layer quantised, and as it is.
     """

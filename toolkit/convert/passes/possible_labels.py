@@ -31,9 +31,8 @@ def possible_labels(net: DeepLab) -> None:
     numbers = np.arange(len(net.weights(net.maker(net.logits))))
     table = net.add_constant(numbers.astype(helper.tensor_dtype_to_np_dtype(net.label_type)))
     number = net.add("Gather", net.add("Compress", table, possible, axis=0), chosen, axis=0)
-    for nodes, old, new in ((readers, logits, kept), (users, chosen, number)):
-        for node in nodes:
-            node.input[:] = [new if name == old else name for name in node.input]
+    net.reread(readers, logits, kept)
+    net.reread(users, chosen, number)
 
 
 def _highest_of_four(net: DeepLab, name: str) -> str:

@@ -52,8 +52,7 @@ def settled_padding(net: DeepLab) -> None:
             net.redirect(source, part, but={part})
         readers = net.consumers(border)
         source, before = _completed(net, border, seen, constant, _cells(net, view)), view
-        for node in readers:
-            node.input[:] = [source if name == border else name for name in node.input]
+        net.reread(readers, border, source)
 
 
 def _cells(net: DeepLab, view: _View) -> list[int]:
