@@ -33,7 +33,7 @@ from benchmarks.scenes import OFFICIAL_CROP, made_labels, made_photo
 from toolkit.bench.usage import max_rss_bytes, rss_bytes
 from toolkit.catalog import Network, load_catalog
 from toolkit.host import available_cores, host_facts
-from toolkit.portrait import Stopwatch, make_portrait, network_size
+from toolkit.portrait import Stopwatch, Tutorial, make_portrait, network_size
 
 MEGAPIXELS = (0.3, 0.6, 1.25, 2.5, 5.0, 10.0, 20.0)
 PASSES, SECONDS = 9, 0.6
@@ -142,17 +142,18 @@ class Known:
 def measure_one(photo: Path) -> dict[str, Any]:
     """Measure a photo in this process: nanoseconds of each pass by stage, and bytes added."""
     cv2.setNumThreads(available_cores())
-    make_portrait(made_photo(48, 64), Known(48, 64))  # libraries and thread pools are there
+    # libraries and thread pools are there after this
+    make_portrait(made_photo(48, 64), Known(48, 64), style=Tutorial())
     before = rss_bytes() or 0
     pixels = np.load(photo)
     backend = Known(*pixels.shape[:2])
-    make_portrait(pixels, backend)
+    make_portrait(pixels, backend, style=Tutorial())
     added = (max_rss_bytes() or 0) - before
     stages: dict[str, list[int]] = {stage: [] for stage in STAGES}
     end = time.perf_counter() + SECONDS
     while len(stages["mask"]) < PASSES or time.perf_counter() < end:
         watch = Stopwatch()
-        make_portrait(pixels, backend, clock=watch)
+        make_portrait(pixels, backend, style=Tutorial(), clock=watch)
         for stage, seconds in watch.seconds.items():
             if stage in stages:
                 stages[stage].append(round(seconds * 1e9))

@@ -8,6 +8,7 @@ a round takes is what that stage's clock gained.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,20 @@ from benchmarks.conftest import Cast, Scene
 from benchmarks.scenes import OFFICIAL_CROP
 from tests import tutorial
 from toolkit.backends import Backend
+from toolkit.pixels import Pixels
 from toolkit.portrait import (
+    KERNELS,
     PERSON,
+    Kernel,
+    Natural,
     Stopwatch,
+    Tutorial,
     blur_background,
     make_portrait,
+    natural_portrait,
     photo_mask,
     preprocess,
+    refine,
     subject_mask,
 )
 
@@ -123,9 +131,32 @@ def test_mask_blur_composite_tutorial(benchmark: BenchmarkFixture, scene: Scene)
     run(benchmark, "mask+blur+composite", scene, tutorials_after_segmentation, scene)
 
 
+def natural_after_segmentation(scene: Scene, style: Natural) -> Pixels:
+    probability = (scene.labels == PERSON).astype(np.float32)
+    alpha = refine(scene.network_input, probability, style.edge).of(scene.photo)
+    return natural_portrait(scene.photo, alpha, style.blur(*scene.photo.shape[:2]))
+
+
+@pytest.mark.parametrize("size", [13, 26, 61])
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_mask_blur_composite_natural(
+    benchmark: BenchmarkFixture, scene: Scene, kernel: Kernel, size: int
+) -> None:
+    benchmark.extra_info.update(kernel=kernel, blur=size)
+    style = Natural(kernel, size=size)
+    run(benchmark, "mask+blur+composite", scene, natural_after_segmentation, scene, style)
+
+
 def test_whole(benchmark: BenchmarkFixture, scene: Scene, bundled: Backend) -> None:
     name_backend(benchmark, bundled)
-    run(benchmark, "whole", scene, make_portrait, scene.photo, Cast(bundled, scene.labels))
+    run(
+        benchmark,
+        "whole",
+        scene,
+        partial(make_portrait, style=Tutorial()),
+        scene.photo,
+        Cast(bundled, scene.labels),
+    )
 
 
 def test_whole_tutorial(benchmark: BenchmarkFixture, scene: Scene, bundled: Backend) -> None:

@@ -29,7 +29,7 @@ from toolkit.bench.intervals import paired_interval
 from toolkit.bench.usage import max_rss_bytes
 from toolkit.host import available_cores
 from toolkit.media import read_photo
-from toolkit.portrait import make_portrait
+from toolkit.portrait import Tutorial, make_portrait
 from toolkit.resolve import open_backend, resolve_model
 
 SIDES = ("tutorial", "toolkit")
@@ -51,7 +51,7 @@ def measure_one(side: str, photo: Path, name: str) -> dict[str, float]:
         return tutorial.portrait(pixels, backend.segment, crop=max(backend.network.crop))
 
     def by_the_package(pixels: Pixels) -> Any:
-        return make_portrait(pixels, backend)
+        return make_portrait(pixels, backend, style=Tutorial())
 
     run: Callable[[Pixels], Any] = by_the_tutorial if side == "tutorial" else by_the_package
     for _ in range(WARM_UPS):

@@ -2,8 +2,8 @@
 
     python docs/make_pictures.py [FOLDER]     # by default docs/images
 
-The photo is scikit-image's astronaut: Eileen Collins, NASA, public domain; it comes with the
-``demo`` extra.
+The photos are scikit-image's, which come with the ``demo`` extra: the astronaut (Eileen Collins,
+NASA) and others in the public domain.
 """
 
 from __future__ import annotations
@@ -11,17 +11,23 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from skimage import data
 
+from toolkit.backends import Backend
 from toolkit.catalog import load_catalog
 from toolkit.media import demo_photo, write_photo
-from toolkit.portrait import Portrait, make_portrait
+from toolkit.portrait import PERSON, Portrait, make_portrait
 from toolkit.report.canvas import Tile, fit, sheet
-from toolkit.report.pictures import contact_sheet
+from toolkit.report.pictures import comparison, contact_sheet, overlay
 from toolkit.resolve import open_backend, resolve_model
 
 FOLDER = Path(__file__).resolve().parent / "images"
+OTHERS = ("camera", "chelsea", "coffee")
+"""Photos that show what the bundled network makes of others; CC0."""
+
 LONGEST_SIDE = 1400
 """Pixels of a picture: as wide as a page shows it, and a small file."""
 
@@ -38,17 +44,29 @@ def draw_pictures() -> dict[str, NDArray[np.uint8]]:
     with open_backend(resolve_model(load_catalog().bundled.name), "onnx", threads=1) as backend:
         made = make_portrait(photo, backend, stages=True)
         labels = backend.network.labels
+        masks = [_masked(name, backend) for name in OTHERS]
     assert made.stages is not None  # noqa: S101 - asked for
     stages = contact_sheet(made.stages, labels)
+    masks.insert(0, Tile("astronaut", "", overlay(photo, made.stages.mask)))
     return {
+        "bundled.jpg": sheet(masks, columns=2, tile_size=(480, 480), legend=[]),
         "portrait.jpg": _before_and_after(photo, made),
+        "compare.jpg": fit(comparison(made, PERSON), 1200, 1200, exact=False),
         "stages.jpg": fit(stages, LONGEST_SIDE, LONGEST_SIDE, exact=False),
     }
 
 
+def _masked(name: str, backend: Backend) -> Tile:
+    photo = getattr(data, name)()
+    bgr = cv2.cvtColor(photo, cv2.COLOR_GRAY2BGR if photo.ndim == 2 else cv2.COLOR_RGB2BGR)
+    stages = make_portrait(np.asarray(bgr, np.uint8), backend, stages=True).stages
+    assert stages is not None  # noqa: S101 - asked for
+    return Tile(name, "", overlay(stages.photo, stages.mask))
+
+
 def _before_and_after(photo: NDArray[np.uint8], made: Portrait) -> NDArray[np.uint8]:
     height, width = photo.shape[:2]
-    tiles = [Tile("Photo", "", photo), Tile("Portrait", "style tutorial", made.image)]
+    tiles = [Tile("Photo", "", photo), Tile("Portrait", "style natural", made.image)]
     return sheet(tiles, columns=2, tile_size=(width, height), legend=[])
 
 

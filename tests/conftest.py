@@ -1,7 +1,7 @@
 """Fixtures of the tests: small graphs, real photos, the command line.
 
 The empty store and the clean environment come from ``conftest.py`` at the root. Small networks come
-from ``models/make_standin.py``; nothing here touches the network.
+from ``models/made_up.py``; nothing here touches the network.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from models import make_standin
+from models import deeplab, made_up
 from toolkit.graphs import FrozenGraph
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,9 +48,9 @@ def tiny_graph(tmp_path_factory: pytest.TempPathFactory) -> FrozenGraph:
 
 
 def write_graph(path: Path, **options: int) -> FrozenGraph:
-    """Write a graph of `make_standin.build_graph`'s options to `path`."""
+    """Write a graph of `made_up.build_graph`'s options to `path`."""
     pytest.importorskip("tensorflow", reason="building a graph needs the convert extra")
-    data = make_standin.serialise(make_standin.build_graph(**options))  # type: ignore[arg-type]
+    data = deeplab.serialise(made_up.build_graph(**options))  # type: ignore[arg-type]
     path.write_bytes(data)
     return FrozenGraph(name=path.stem, source=path, data=data)
 

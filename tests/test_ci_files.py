@@ -146,7 +146,7 @@ def test_the_action_calls_the_gate_with_what_it_is_given(tmp_path: Path) -> None
         "base": "onnx:before.onnx",
         "head": "onnx:after.onnx@threads=2",
         "photos": "one photo.jpg\n\n--two.jpg\n",
-        "model": "standin",
+        "model": "mnv2_dm05_person",
         "options": "--budget=900\n--threshold=blur=25%\n",
     }
     ran = run_action(tmp_path, given)
@@ -154,7 +154,11 @@ def test_the_action_calls_the_gate_with_what_it_is_given(tmp_path: Path) -> None
     found = parsed(ran.arguments)
     assert (found["base"], found["head"]) == ("onnx:before.onnx", "onnx:after.onnx@threads=2")
     assert found["image"] == [Path("one photo.jpg"), Path("--two.jpg")]
-    assert (found["model"], found["budget"], found["threshold"]) == ("standin", 900, ["blur=25%"])
+    assert (found["model"], found["budget"], found["threshold"]) == (
+        "mnv2_dm05_person",
+        900,
+        ["blur=25%"],
+    )
     uploaded = ACTION["runs"]["steps"][1]["with"]["path"]
     folder = uploaded.replace("${{ runner.temp }}", str(tmp_path))
     folder = Path(folder.replace("${{ inputs.artifact }}", "gate"))
@@ -307,4 +311,4 @@ def test_our_pull_requests_are_gated_against_their_merge_base(
         python = parse_variant(found[side]).python
         assert f"{python} -m pip install" in run.stdout
     assert given["toolkit"] == ".venv/bin/toolkit"
-    assert given["model"] == "standin"
+    assert given["model"] == "mnv2_dm05_person"

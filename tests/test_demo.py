@@ -30,7 +30,7 @@ def test_the_demo_does_the_whole_job_without_a_network(toolkit: Command, home: P
     assert summary["schema"] == "toolkit-demo"
     assert summary["passed"]
     assert [step["name"] for step in summary["steps"]] == STEPS
-    manifest = read_manifest(folder / "standin.exact.opset18.onnx")
+    manifest = read_manifest(folder / "mnv2_dm05_person.exact.opset18.onnx")
     assert manifest is not None
     assert manifest.verification["passed"]
     for name in ("portrait.png", "overlay.png", "stages.png"):
@@ -79,4 +79,4 @@ def test_a_broken_photo_is_one_line(toolkit: Command, tmp_path: Path) -> None:
 
 
 def test_an_unknown_subject_is_a_usage_error(toolkit: Command) -> None:
-    assert toolkit("demo", "--model", "standin", "--subject", "unicorn").code == 2
+    assert toolkit("demo", "--model", "mnv2_dm05_person", "--subject", "unicorn").code == 2

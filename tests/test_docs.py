@@ -30,7 +30,7 @@ from toolkit.catalog import GRAPH_FILE, load_catalog
 from toolkit.cli import app
 from toolkit.evaluate.files import write_evaluation
 from toolkit.media import demo_photo, read_photo, write_photo
-from toolkit.portrait import PERSON, make_portrait
+from toolkit.portrait import PERSON, Tutorial, make_portrait
 from toolkit.resolve import open_backend, resolve_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -280,9 +280,13 @@ def test_an_export_is_used_without_this_package_and_gives_its_mask(desk: Path) -
         desk, sys.executable, "-c", f"import sys; sys.modules['toolkit'] = None\n{snippet}"
     )
     assert run.returncode == 0, run.stderr
-    with open_backend(resolve_model("standin"), "onnx") as backend:
+    with open_backend(resolve_model("mnv2_dm05_person"), "onnx") as backend:
         made = make_portrait(
-            read_photo(desk / "photo.jpg").bgr, backend, subject=PERSON, stages=True
+            read_photo(desk / "photo.jpg").bgr,
+            backend,
+            subject=PERSON,
+            style=Tutorial(),
+            stages=True,
         )
     assert made.stages
     assert made.stages.mask.any()
@@ -337,7 +341,7 @@ def test_the_pictures_are_those_that_the_script_makes(tmp_path: Path) -> None:
     assert committed == sorted([*made, by_hand])
     for path in committed:
         assert path.stat().st_size < 400_000
-        assert path.name in README
+        assert any(path.name in page.read_text() for page in PAGES)
     for path in made:
         old, new = (cv2.imread(str(one)) for one in (path, tmp_path / path.name))
         assert old is not None

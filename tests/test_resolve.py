@@ -75,7 +75,7 @@ def test_labels_recorded_at_the_fetch_reach_the_backend(tiny_graph: FrozenGraph)
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("no_such_model", "no model 'no_such_model'; here are: standin"),
+        ("no_such_model", "no model 'no_such_model'; here are: mnv2_dm05_person"),
         (OFFICIAL, f"{OFFICIAL} is not in the store; toolkit fetch {OFFICIAL}"),
         ("nowhere/graph.pb", r"nowhere/graph\.pb: no such file"),
     ],
@@ -142,8 +142,8 @@ def test_an_export_of_another_converter_is_passed_over_and_said(
         assert find_export(model) is None
     (line,) = caplog.messages
     assert line == f"passing over {old}: another version of the converter made it"
-    shutil.copy(BUNDLED.onnx, old.with_name("net.plain.opset13.onnx"))
-    assert find_export(model) == old.with_name("net.plain.opset13.onnx")
+    shutil.copy(BUNDLED.onnx, old.with_name("net.plain-logits.opset13.onnx"))
+    assert find_export(model) == old.with_name("net.plain-logits.opset13.onnx")
     named = resolve_model(str(old))  # whoever names the file gets it
     assert find_export(named) == old
 

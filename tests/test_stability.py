@@ -153,19 +153,20 @@ def test_fetch_models_and_the_record_of_a_fetch(toolkit: Command, archive: Path)
 @pytest.mark.tensorflow
 def test_verify(toolkit: Command) -> None:
     check(
-        "`toolkit verify --json`", document(toolkit("verify", "standin", "--json", "-q"), "verify")
+        "`toolkit verify --json`",
+        document(toolkit("verify", "mnv2_dm05_person", "--json", "-q"), "verify"),
     )
 
 
 @pytest.mark.tensorflow
 def test_convert_and_its_manifest(toolkit: Command, photo: Path) -> None:
-    made = document(toolkit("convert", "standin", "--json", "-q"), "convert")
+    made = document(toolkit("convert", "mnv2_dm05_person", "--json", "-q"), "convert")
     listed = document(toolkit("convert", "--profiles", "--json"), "convert")
     check("`toolkit convert --json`", made, listed)
     manifest = json.loads(Path(made["path"] + ".json").read_text())
     assert manifest == {**made["manifest"], "schema": "toolkit-manifest", "version": 1}
     options = ("--profile", "int8", "--calibrate", photo.parent)
-    in_bytes = document(toolkit("convert", "standin", *options, "--json", "-q"), "convert")
+    in_bytes = document(toolkit("convert", "mnv2_dm05_person", *options, "--json", "-q"), "convert")
     judged = toolkit("evaluate", small_folder(photo.parent / "set"), "--record", "-q")
     assert judged.code == 0, judged.stderr
     recorded = json.loads(Path(made["path"] + ".json").read_text())
@@ -188,7 +189,9 @@ def test_evaluate(toolkit: Command, tmp_path: Path) -> None:
     missing = ("--variant", "onnx:missing.onnx")
     documents = [
         document(
-            toolkit("evaluate", path, "-m", "standin", *options, "--json", "-q"), "evaluation", code
+            toolkit("evaluate", path, "-m", "mnv2_dm05_person", *options, "--json", "-q"),
+            "evaluation",
+            code,
         )
         for path, options, code in (
             (voc, ("--limit", "1"), 0),
@@ -202,7 +205,7 @@ def test_recommend(toolkit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyP
     machine = usual()
     machine.install(monkeypatch.setattr)
     path, config = small_folder(tmp_path / "set"), tmp_path / "recommend.toml"
-    asked = ("recommend", "--dataset", path, "-m", "standin", "-o", config, "--json", "-q")
+    asked = ("recommend", "--dataset", path, "-m", "mnv2_dm05_person", "-o", config, "--json", "-q")
     documents = [
         document(toolkit(*asked, *limit), "recommend", code)
         for limit, code in (((), 0), (("--max-latency", "1"), 1))
@@ -228,6 +231,6 @@ def test_demo_and_its_summary(toolkit: Command, photo: Path, tmp_path: Path) -> 
     check("`toolkit demo --json`", done)
     summary = json.loads((folder / "summary.json").read_text())
     assert summary == {**done, "schema": "toolkit-demo", "version": 1}
-    left = {path.name.removeprefix("standin") for path in folder.iterdir()}
+    left = {path.name.removeprefix("mnv2_dm05_person") for path in folder.iterdir()}
     row = next(row for row in TEXT.splitlines() if row.startswith("| `exported/demo/`"))
     assert all(name.startswith(".") or name in row for name in left)

@@ -196,11 +196,11 @@ def test_a_failed_first_publication_leaves_nothing(
 
 def test_folders_without_a_record_are_no_models(here: Store) -> None:
     assert here.names() == []
-    (here.models / "standin").mkdir(parents=True)
-    (here.models / "standin" / "frozen_inference_graph.pb").write_bytes(b"")
+    (here.models / "mnv2_dm05_person").mkdir(parents=True)
+    (here.models / "mnv2_dm05_person" / "frozen_inference_graph.pb").write_bytes(b"")
     (here.models / "catalog.toml").write_bytes(b"")
     assert here.names() == []
-    assert here.source("standin") is None
+    assert here.source("mnv2_dm05_person") is None
     assert here.source("catalog.toml") is None
 
 

@@ -177,10 +177,10 @@ def test_the_wheel_holds_the_networks_the_licence_and_the_types_and_no_tests(whe
     for wanted in (
         "toolkit/py.typed",
         "toolkit/_models/catalog.toml",
-        "toolkit/_models/standin/frozen_inference_graph.pb",
-        "toolkit/_models/standin/standin.plain.opset18.onnx",
-        "toolkit/_models/standin/standin.plain.opset18.onnx.json",
-        "toolkit/_models/standin/README.md",
+        "toolkit/_models/mnv2_dm05_person/frozen_inference_graph.pb",
+        "toolkit/_models/mnv2_dm05_person/mnv2_dm05_person.plain-logits.opset18.onnx",
+        "toolkit/_models/mnv2_dm05_person/mnv2_dm05_person.plain-logits.opset18.onnx.json",
+        "toolkit/_models/mnv2_dm05_person/README.md",
         "toolkit/report/templates/report.html.j2",
         "toolkit/report/templates/report.css",
     ):
@@ -221,7 +221,7 @@ def test_info_names_the_store_in_the_users_folder(serving: Installation) -> None
 def test_models_lists_the_catalogue_and_the_bundled_network(serving: Installation) -> None:
     listing = json.dumps(json.loads(serving.toolkit("models", "--json")))
     assert "deeplabv3_mnv2_pascal_train_aug_2018_01_29" in listing
-    assert "standin" in listing
+    assert "mnv2_dm05_person" in listing
 
 
 def test_portrait_needs_only_the_base_install(serving: Installation, photo: Path) -> None:

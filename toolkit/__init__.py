@@ -6,7 +6,7 @@ toolkit`` costs nothing and TensorFlow is only loaded by what needs it.
 Examples
 --------
 >>> import toolkit
->>> model = toolkit.resolve_model("standin")
+>>> model = toolkit.resolve_model("mnv2_dm05_person")
 >>> with toolkit.open_backend(model, "onnx") as backend:
 ...     made = toolkit.make_portrait(toolkit.demo_photo(), backend)
 >>> made.subject_found, made.image.shape

@@ -224,10 +224,12 @@ def find_export(
     store: Store | None = None,
     *,
     profile: str | None = None,
+    logits: bool = False,
 ) -> Path | None:
     """Return the ONNX export of a model that is here, None where there is none of this graph.
 
-    One that another version of the converter made is passed over, and the log says so.
+    One that gives its logits too serves where none are asked for. One that another version of the
+    converter made is passed over, and the log says so.
 
     Parameters
     ----------
@@ -239,8 +241,10 @@ def find_export(
     profile : str, optional
         Of a model that names none: a name in `toolkit.convert.PROFILES`; by default the first
         of the toolkit's defaults that is here.
+    logits : bool
+        Whether one that gives its logits is preferred.
     """
-    recipes = _recipes(model, profile)
+    recipes = _with_variants(_recipes(model, profile), logits=logits)
     found, outdated = _find_exports(model, graph, store or Store.default(), recipes)
     if outdated:
         log.info("passing over %s: another version of the converter made it", outdated)
@@ -251,6 +255,16 @@ def _recipes(model: Model, profile: str | None) -> tuple[Profile, ...]:
     """Return what an export may be made by, the best first."""
     asked = model.profile or profile
     return tuple(find_profile(name) for name in ((asked,) if asked else DEFAULT_PROFILES))
+
+
+def _with_variants(recipes: Iterable[Profile], *, logits: bool) -> list[Profile]:
+    """Return each recipe and the same with logits, the preferred one first."""
+    found = []
+    for recipe in recipes:
+        alone = recipe.name.endswith(WITH_LOGITS)
+        both = [recipe] if alone else [recipe, find_profile(recipe.name + WITH_LOGITS)]
+        found += both[::-1] if logits else both
+    return found
 
 
 def _find_exports(
@@ -284,7 +298,13 @@ def _find_exports(
     return None, outdated
 
 
-def ensure_export(model: Model, store: Store | None = None, *, profile: str | None = None) -> Path:
+def ensure_export(
+    model: Model,
+    store: Store | None = None,
+    *,
+    profile: str | None = None,
+    logits: bool = False,
+) -> Path:
     """Return the ONNX export of a model, converting its graph first where there is none.
 
     Parameters
@@ -295,6 +315,8 @@ def ensure_export(model: Model, store: Store | None = None, *, profile: str | No
     profile : str, optional
         Of a model that names none: a name in `toolkit.convert.PROFILES`; by default the first
         of the toolkit's defaults that is here, or takes the graph.
+    logits : bool
+        Whether one that gives its logits is preferred, and made where there is none at all.
 
     Raises
     ------
@@ -308,7 +330,8 @@ def ensure_export(model: Model, store: Store | None = None, *, profile: str | No
     store = store or Store.default()
     recipes = _recipes(model, profile)
     recipe = recipes[0]
-    found, outdated = _find_exports(model, None, store, recipes)
+    variants = _with_variants(recipes, logits=logits)
+    found, outdated = _find_exports(model, None, store, variants)
     if found is not None:
         return found
     if recipe.quantised:
@@ -325,6 +348,8 @@ def ensure_export(model: Model, store: Store | None = None, *, profile: str | No
         log.info("no ONNX export of %s yet: converting it first", model.name)
     try:
         names = [one.name for one in recipes]
+        if logits:
+            names = [name.removesuffix(WITH_LOGITS) + WITH_LOGITS for name in names]
         conversion = convert_model(model.graph(store), profile=names, store=store)
     except MissingDependencyError as error:
         lacking = (
@@ -349,6 +374,7 @@ def open_backend(
     *,
     threads: int | None = None,
     provider: str | None = None,
+    logits: bool = False,
     store: Store | None = None,
 ) -> Backend:
     """Open a model on a runtime.
@@ -363,6 +389,8 @@ def open_backend(
         Threads for one photo; by default the cores this process may use.
     provider : str, optional
         The execution provider or device to run on; by default the backend's own choice.
+    logits : bool
+        Whether an export that gives the network's logits is preferred.
     store : Store, optional
         By default the user's.
 
@@ -380,6 +408,6 @@ def open_backend(
     artefact = (
         model.graph(store)
         if spec.artefact == "graph"
-        else ensure_export(model, store, profile=spec.profile)
+        else ensure_export(model, store, profile=spec.profile, logits=logits)
     )
     return load_backend(name, artefact, threads=threads, provider=provider)

@@ -27,7 +27,7 @@ LARGEST = 720
 """Photos are shrunk to this many pixels on the longer side: more is not seen."""
 
 ASPECTS = (16 / 9, 3 / 2, 4 / 3, 1.0, 3 / 4, 2 / 3, 9 / 16)
-COMPOSED, EMPTY = 0.55, 0.1
+COMPOSED, EMPTY = 0.5, 0.15
 """Shares of the samples: people over other backgrounds, and nobody at all."""
 
 Pixels = NDArray[np.uint8]
@@ -105,6 +105,16 @@ class Samples:
         drawn = [self.one() for _ in range(count)]
         return np.stack([image for image, _ in drawn]), np.stack([mask for _, mask in drawn])
 
+    def mixed(self, count: int, share: float) -> tuple[Image, Pixels]:
+        """Draw samples, a share of them laid over another: what those show is not known."""
+        images, masks = self.batch(count)
+        for place in np.flatnonzero(self._random.random(count) < share):
+            other, _ = self.one()
+            weight = self._random.uniform(0.3, 0.7)
+            images[place] = weight * images[place] + (1 - weight) * other
+            masks[place] = IGNORED
+        return images, masks
+
     def one(self) -> tuple[Image, Pixels]:
         """Draw one."""
         draw = self._random.random()
@@ -114,10 +124,15 @@ class Samples:
         else:
             pool = self._nobody if draw < COMPOSED + EMPTY else self._people
             photo = pool[self._random.integers(len(pool))]
+            if self._random.random() < 0.5:
+                # all of it
+                rows, columns = photo.mask.shape
+                ratio = self._crop / max(rows, columns)
+                height, width = max(1, round(rows * ratio)), max(1, round(columns * ratio))
             rgb, mask = self._view(photo, height, width)
         if self._random.random() < 0.5:
             rgb, mask = rgb[:, ::-1], mask[:, ::-1]
-        return self._padded(self._coloured(rgb), mask)
+        return self._padded(self._degraded(self._coloured(rgb)), mask)
 
     def _shape(self) -> tuple[int, int]:
         aspect = ASPECTS[self._random.integers(len(ASPECTS))]
@@ -125,20 +140,19 @@ class Samples:
         return (shorter, longer) if aspect > 1 else (longer, shorter)
 
     def _view(
-        self, photo: Photo, height: int, width: int, least: float = 0.55
+        self, photo: Photo, height: int, width: int, least: float = 0.45
     ) -> tuple[Pixels, Pixels]:
         """Take a part of a photo, slightly turned, and make it this size."""
         rows, columns = photo.mask.shape
         most = min(rows / height, columns / width)
-        scale = most * self._random.uniform(least, 1.0)
+        scale = most * (1 - (1 - least) * self._random.uniform() ** 1.5)
         angle = self._random.normal(0, 7)
         spare_y, spare_x = (rows - scale * height) / 2, (columns - scale * width) / 2
         centre = (
             columns / 2 + self._random.uniform(-1, 1) * spare_x,
             rows / 2 + self._random.uniform(-1, 1) * spare_y,
         )
-        turn = cv2.getRotationMatrix2D(centre, angle, 1 / scale)
-        turn[:, 2] += (width / 2 - centre[0], height / 2 - centre[1])
+        turn = self._turn(centre, (width / 2, height / 2), angle, 1 / scale)
         rgb = cv2.warpAffine(
             photo.rgb, turn, (width, height), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT
         )
@@ -159,8 +173,12 @@ class Samples:
         else:
             rgb, mask = self._made_up(height, width), np.zeros((height, width), np.uint8)
         rgb, mask = rgb.copy(), mask.copy()
+        for _ in range(self._random.choice([0, 0, 1, 2])):
+            self._paste_thing(rgb, mask)
         for _ in range(self._random.choice([1, 1, 1, 2, 3])):
             self._paste(rgb, mask)
+        if self._random.random() < 0.3:
+            self._paste_thing(rgb, mask)
         return rgb, mask
 
     def _paste(self, rgb: Pixels, mask: Pixels) -> None:
@@ -170,20 +188,49 @@ class Samples:
         person, alpha = (
             part[top : top + height, left : left + width] for part in (photo.rgb, inside * 255)
         )
-        tall = mask.shape[0] * float(np.exp(self._random.uniform(np.log(0.25), np.log(1.3))))
+        tall = mask.shape[0] * float(np.exp(self._random.uniform(np.log(0.15), np.log(1.3))))
         scale = tall / height
         angle = self._random.normal(0, 10)
-        turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
         x = self._random.uniform(0, mask.shape[1])
         y = max(self._random.uniform(0.3, 1.0) * mask.shape[0], mask.shape[0] - tall / 2)
-        turn[:, 2] += np.array((x - width / 2, y - height / 2))
+        turn = self._turn((width / 2, height / 2), (x, y), angle, scale)
         size = (mask.shape[1], mask.shape[0])
         person = self._coloured(np.asarray(cv2.warpAffine(person, turn, size), np.uint8), 0.5)
         hard = cv2.warpAffine(alpha, turn, size).astype(np.float32) / 255
+        self._cover(rgb, mask, person, np.asarray(hard, np.float32), PERSON)
+
+    def _paste_thing(self, rgb: Pixels, mask: Pixels) -> None:
+        """Put a blob of a photo without people over the sample: a pasted edge tells nothing."""
+        height, width = mask.shape
+        photo = self._nobody[self._random.integers(len(self._nobody))]
+        thing, _ = self._view(photo, height, width, 0.3)
+        across = float(np.exp(self._random.uniform(np.log(0.08), np.log(0.5)))) * max(height, width)
+        angles = np.linspace(0, 2 * np.pi, self._random.integers(4, 16), endpoint=False)
+        radii = across / 2 * self._random.uniform(0.4, 1.0, len(angles))
+        stretch = self._random.uniform(0.4, 1.0, 2)
+        centre = self._random.uniform(0, 1, 2) * (width, height)
+        outline = centre + np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None] * stretch
+        shape = np.zeros((height, width), np.uint8)
+        cv2.fillPoly(shape, [np.round(outline).astype(np.int32)], (255,))
+        if self._random.random() < 0.5:
+            # round corners
+            shape = np.asarray(cv2.medianBlur(shape, 15), np.uint8)
+        self._cover(rgb, mask, self._coloured(thing, 0.5), np.asarray(shape / 255, np.float32), 0)
+
+    def _cover(self, rgb: Pixels, mask: Pixels, top: Pixels, hard: Image, label: int) -> None:
         soft = cv2.GaussianBlur(hard, (3, 3), self._random.uniform(0.3, 1.0))
         cover = np.asarray(soft, np.float32)[:, :, np.newaxis]
-        rgb[:] = (person * cover + rgb * (1 - cover) + 0.5).astype(np.uint8)
-        mask[cover[:, :, 0] > 0.5] = PERSON
+        rgb[:] = (top * cover + rgb * (1 - cover) + 0.5).astype(np.uint8)
+        mask[cover[:, :, 0] > 0.5] = label
+
+    def _turn(
+        self, centre: tuple[float, float], to: tuple[float, float], angle: float, scale: float
+    ) -> NDArray[np.float64]:
+        """Return the affine map that moves `centre`, turns, stretches a little and scales."""
+        turn = cv2.getRotationMatrix2D((0, 0), angle, scale)[:, :2]
+        stretch = float(np.exp(self._random.normal(0, 0.08)))
+        turn = turn @ np.array([[stretch, self._random.normal(0, 0.06)], [0, 1 / stretch]])
+        return np.column_stack([turn, np.array(to) - turn @ np.array(centre)])
 
     def _made_up(self, height: int, width: int) -> Pixels:
         """Smooth noise of a random fineness between two or more colours."""
@@ -200,11 +247,24 @@ class Samples:
         image = image ** float(np.exp(self._random.normal(0, 0.25 * strength)))
         image *= np.exp(self._random.normal(0, 0.1 * strength, 3)).astype(np.float32)
         grey = image.mean(axis=2, keepdims=True)
-        image = grey + (image - grey) * self._random.uniform(1 - 0.8 * strength, 1 + 0.5 * strength)
+        colour = self._random.uniform(1 - 0.8 * strength, 1 + 0.5 * strength)
+        image = grey + (image - grey) * (0.0 if self._random.random() < 0.05 else colour)
         if self._random.random() < 0.3 * strength:
             image = cv2.GaussianBlur(image, (0, 0), self._random.uniform(0.3, 1.5))
         image += self._random.normal(0, self._random.uniform(0, 0.04), image.shape)
         return np.asarray(np.clip(image, 0, 1) * 255 + 0.5, np.uint8)
+
+    def _degraded(self, rgb: Pixels) -> Pixels:
+        """Make some samples as coarse or as badly compressed as photos can be."""
+        if self._random.random() < 0.15:
+            size, ratio = rgb.shape[1::-1], self._random.uniform(0.4, 0.9)
+            small = cv2.resize(rgb, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
+            rgb = np.asarray(cv2.resize(small, size), np.uint8)
+        if self._random.random() < 0.2:
+            quality = int(self._random.integers(25, 90))
+            _, stored = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality])
+            rgb = np.asarray(cv2.imdecode(stored, cv2.IMREAD_COLOR), np.uint8)
+        return rgb
 
     def _padded(self, rgb: Pixels, mask: Pixels) -> tuple[Image, Pixels]:
         image = np.zeros((self._crop, self._crop, 3), np.float32)

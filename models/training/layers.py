@@ -70,11 +70,11 @@ class TrainedLayers:
         """Concatenate channels."""
         return self._tf.concat([x, y], 3)
 
-    def scores(self, x: Any, name: str) -> Any:
+    def scores(self, x: Any, name: str, labels: int) -> Any:
         """Convolve 1x1 with a bias."""
         inputs = int(x.shape[-1])
-        weights = self._weights(name, (1, 1, inputs, 2), inputs)
-        bias = self._variable(self.trained, f"{name}/bias", np.zeros(2, np.float32))
+        weights = self._weights(name, (1, 1, inputs, labels), inputs)
+        bias = self._variable(self.trained, f"{name}/bias", np.zeros(labels, np.float32))
         return self._tf.nn.conv2d(x, weights, 1, "SAME") + bias
 
     def _norm(self, x: Any, name: str) -> Any:

@@ -33,7 +33,7 @@ BLOCKS = (
     Block(6, 96, 3, 1, 2),
     Block(6, 160, 3, 1, 4),
 )
-"""MobileNetV2 at output stride 8: the strides left out are dilations."""
+"""MobileNetV2 at output stride 8: the strides left out are dilations, of the layers after them."""
 
 
 class Layers(Protocol):
@@ -57,8 +57,8 @@ class Layers(Protocol):
     def joined(self, x: Any, y: Any) -> Any:
         """Concatenate channels."""
 
-    def scores(self, x: Any, name: str) -> Any:
-        """Add the logits of background and person, with biases."""
+    def scores(self, x: Any, name: str, labels: int) -> Any:
+        """Add the logits of some labels, with biases."""
 
 
 def width_of(channels: int, width: float = WIDTH) -> int:
@@ -66,8 +66,13 @@ def width_of(channels: int, width: float = WIDTH) -> int:
     return max(8, int(channels * width + 4) // 8 * 8)
 
 
-def logits(layers: Layers, x: Any, *, width: float = WIDTH) -> Any:
-    """Build the network.
+def logits(layers: Layers, x: Any) -> Any:
+    """Build the network and the logits of background and person."""
+    return layers.scores(features(layers, x), "logits", 2)
+
+
+def features(layers: Layers, x: Any, *, width: float = WIDTH) -> Any:
+    """Build the network up to what its logits are a linear function of.
 
     Parameters
     ----------
@@ -78,29 +83,29 @@ def logits(layers: Layers, x: Any, *, width: float = WIDTH) -> Any:
 
     Returns
     -------
-    (n, rows, columns, 2) float32
-        Logits of background and person, at stride 8.
+    (n, rows, columns, channels) float32
+        At stride 8.
     """
     x = layers.relu6(layers.conv(x, width_of(32, width), 3, "stem", stride=2))
-    place = 0
+    place, dilation = 0, 1
     for block in BLOCKS:
         for repeat in range(block.repeats):
             stride = block.stride if repeat == 0 else 1
-            x = _block(layers, x, block, width, f"block_{place}", stride)
-            place += 1
+            x = _block(layers, x, block, width, f"block_{place}", stride, dilation)
+            place, dilation = place + 1, block.dilation
     head = width_of(256, width)
     branch = layers.relu6(layers.conv(x, head, 1, "branch"))
     joined = layers.joined(branch, layers.pooled(x, head, "pool"))
-    return layers.scores(layers.relu6(layers.conv(joined, head, 1, "projection")), "logits")
+    return layers.relu6(layers.conv(joined, head, 1, "projection"))
 
 
-def _block(layers: Layers, x: Any, block: Block, width: float, name: str, stride: int) -> Any:
+def _block(
+    layers: Layers, x: Any, block: Block, width: float, name: str, stride: int, dilation: int
+) -> Any:
     inputs, outputs = int(x.shape[-1]), width_of(block.channels, width)
     y = x
     if block.expansion > 1:
         y = layers.relu6(layers.conv(y, inputs * block.expansion, 1, f"{name}/expand"))
-    y = layers.relu6(
-        layers.depthwise(y, f"{name}/depthwise", stride=stride, dilation=block.dilation)
-    )
+    y = layers.relu6(layers.depthwise(y, f"{name}/depthwise", stride=stride, dilation=dilation))
     y = layers.conv(y, outputs, 1, f"{name}/project")
     return layers.add(x, y) if stride == 1 and inputs == outputs else y

@@ -127,7 +127,7 @@ def test_the_cuts_are_found_by_structure_and_leave_only_the_network() -> None:
     model = onnx.load(BUNDLED.onnx)
     before = model.SerializeToString()
     start, logits = find_cuts(model, BUNDLED.onnx)
-    network = cut(model, {start: (1, 3, 257, 257)}, logits)
+    network = cut(model, {start: (1, 3, 385, 385)}, logits)
     operations = {node.op_type for node in network.graph.node}
     assert "Conv" in operations
     assert not operations & {"ArgMax", "Pad", "Cast"}
@@ -143,7 +143,7 @@ def test_only_the_resize_of_a_single_point_is_replaced() -> None:
     """OpenCV 5.0 gives what lies in memory for it; once it does not, this can go."""
     model = onnx.load(BUNDLED.onnx)
     start, logits = find_cuts(model, BUNDLED.onnx)
-    network = cut(model, {start: (1, 3, 257, 257)}, logits)
+    network = cut(model, {start: (1, 3, 385, 385)}, logits)
     (pooled,) = [node for node in network.graph.node if node.op_type == "Resize"]
     replace_point_resizes(network)
     assert {entry.s for entry in pooled.attribute} == {b"nearest", b"asymmetric"}

@@ -85,7 +85,11 @@ def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
 def test_another_interpreter_measures_with_its_own_toolkit(other: Environment) -> None:
     foreign = Variant("onnx", python=other.python)
     report = run_bench(
-        resolve_model("standin"), [PHOTO], [Variant("onnx"), foreign], QUICK, baseline=foreign
+        resolve_model("mnv2_dm05_person"),
+        [PHOTO],
+        [Variant("onnx"), foreign],
+        QUICK,
+        baseline=foreign,
     )
     assert (report.failures, report.skipped) == ((), ())
     assert report.baseline == str(foreign)
@@ -102,7 +106,7 @@ def test_another_protocol_is_refused_and_the_parent_says_which_side_is_older(
     other.speak(protocol)
     variant = Variant("onnx", python=other.python)
     with pytest.raises(BackendError) as caught:
-        run_bench(resolve_model("standin"), [PHOTO], [variant], settings)
+        run_bench(resolve_model("mnv2_dm05_person"), [PHOTO], [variant], settings)
     assert str(caught.value).endswith(
         f"its toolkit is {side} than this one (worker protocol {protocol}, here {PROTOCOL})"
     )
@@ -134,7 +138,7 @@ def test_an_environment_without_toolkit_is_said(tmp_path: Path) -> None:
     venv.create(tmp_path / "env", symlinks=True)
     variant = Variant("onnx", python=str(tmp_path / "env" / "bin" / "python"))
     with pytest.raises(BackendError, match="No module named 'toolkit'"):
-        run_bench(resolve_model("standin"), [PHOTO], [variant], QUICK)
+        run_bench(resolve_model("mnv2_dm05_person"), [PHOTO], [variant], QUICK)
 
 
 def test_what_cant_be_started_is_said(tmp_path: Path) -> None:

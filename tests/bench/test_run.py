@@ -243,7 +243,7 @@ def test_what_cant_run_is_skipped_with_its_reason_and_the_rest_is_measured(
         Variant("onnx", python="nowhere/python"),
     ]
     also = [Variant("onnx"), Variant("tf"), Variant("tf", threads=1)]
-    report = run_bench(resolve_model("standin"), [photo()], asked, QUICK, also=also)
+    report = run_bench(resolve_model("mnv2_dm05_person"), [photo()], asked, QUICK, also=also)
     assert [times.name for times in report.variants] == ["onnx"]
     assert report.baseline == "onnx"
     assert report.failures == ()
@@ -256,7 +256,7 @@ def test_what_cant_run_is_skipped_with_its_reason_and_the_rest_is_measured(
 
 
 def test_the_baseline_is_measured_too_and_the_models_hashes_are_kept() -> None:
-    found = resolve_model("standin")
+    found = resolve_model("mnv2_dm05_person")
     one = Variant("onnx", threads=1)
     report = run_bench(found, [photo()], [Variant("onnx")], QUICK, baseline=one)
     assert report.baseline == "onnx@threads=1"

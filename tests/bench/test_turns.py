@@ -293,7 +293,9 @@ def test_what_cant_be_started_is_said(tmp_path: Path) -> None:
 
 def test_real_processes_take_turns() -> None:
     one = Variant("onnx", threads=1)
-    report = run_bench(resolve_model("standin"), [PHOTO, PHOTO], [Variant("onnx"), one], TURNS)
+    report = run_bench(
+        resolve_model("mnv2_dm05_person"), [PHOTO, PHOTO], [Variant("onnx"), one], TURNS
+    )
     assert report.failures == ()
     assert report.settings.turns
     for times in report.variants:

@@ -346,7 +346,7 @@ def test_the_slow_interpreter_lengthens_its_stage(tmp_path: Path) -> None:
         name: Variant("onnx", python=str(slow_interpreter(tmp_path, "segment", share)))
         for name, share in ((BASE, 0.0), (HEAD, 3.0), (CONTROL, 0.0))
     }
-    model = resolve_model("standin")
+    model = resolve_model("mnv2_dm05_person")
     contenders = [
         dataclasses.replace(prepare(model, [variant], folder=tmp_path)[0][0], name=name)
         for name, variant in variants.items()

@@ -29,6 +29,6 @@ def test_each_side_makes_portraits(
     monkeypatch.setattr("benchmarks.whole.SECONDS", 0)
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), made_photo(90, 160))
-    found = measure_one(side, photo, "standin")
+    found = measure_one(side, photo, "mnv2_dm05_person")
     assert found["ms"] > 0
     assert found["mb"] > 20

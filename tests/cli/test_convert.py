@@ -55,12 +55,17 @@ def test_a_folder_that_can_not_be_written_is_one_line(toolkit: Command, tmp_path
 @pytest.mark.tensorflow
 def test_a_profile_with_logits_lies_beside_the_one_without(toolkit: Command) -> None:
     for options in ([], ["--logits"]):
-        done = toolkit("convert", "standin", "--profile", "fit", *options, "--json", "--quiet")
+        done = toolkit(
+            "convert", "mnv2_dm05_person", "--profile", "fit", *options, "--json", "--quiet"
+        )
         assert done.code == 0, done.stderr
         manifest = json.loads(done.stdout)["manifest"]
         assert ("logits_output" in manifest["passes"]) == bool(options)
     names = {path.name for path in Store.default().exported.glob("*.onnx")}
-    assert names == {"standin.fit.opset18.onnx", "standin.fit-logits.opset18.onnx"}
+    assert names == {
+        "mnv2_dm05_person.fit.opset18.onnx",
+        "mnv2_dm05_person.fit-logits.opset18.onnx",
+    }
 
 
 def test_the_profiles_are_listed_without_a_model(toolkit: Command) -> None:
@@ -72,7 +77,7 @@ def test_the_profiles_are_listed_without_a_model(toolkit: Command) -> None:
 
 
 def test_a_profile_that_is_none_is_a_usage_error(toolkit: Command) -> None:
-    done = toolkit("convert", "standin", "--profile", "quick")
+    done = toolkit("convert", "mnv2_dm05_person", "--profile", "quick")
     assert done.code == 2
     assert "choose from: plain, exact" in done.stderr
 
@@ -82,13 +87,13 @@ def test_a_folder_of_photos_makes_an_export_in_bytes(toolkit: Command, tmp_path:
     write_photo(
         tmp_path / "a.png", np.random.default_rng(1).integers(0, 256, (60, 90, 3), np.uint8)
     )
-    done = toolkit("convert", "standin", "--profile", "int8", "--calibrate", tmp_path)
+    done = toolkit("convert", "mnv2_dm05_person", "--profile", "int8", "--calibrate", tmp_path)
     assert done.code == 0, done.stderr
     assert "calibrated on 1 photos only" in done.stderr
     assert "in bytes calibrated on 1 photos; " in done.stdout
 
 
 def test_a_profile_in_bytes_without_photos_is_a_usage_error(toolkit: Command) -> None:
-    done = toolkit("convert", "standin", "--profile", "int8")
+    done = toolkit("convert", "mnv2_dm05_person", "--profile", "int8")
     assert done.code == 2
     assert "needs photos to be calibrated on; add --calibrate DIR" in done.stderr

@@ -27,10 +27,10 @@ from toolkit.resolve import open_backend, resolve_model
 PERSON = 15
 
 
-def standins_labels(photo: Path) -> Any:
+def bundled_labels(photo: Path) -> Any:
     """The bundled network's label map of a photo, and its mask at the photo's size."""
     bgr = read_photo(photo).bgr
-    with open_backend(resolve_model("standin"), "onnx") as backend:
+    with open_backend(resolve_model("mnv2_dm05_person"), "onnx") as backend:
         labels = make_portrait(bgr, backend).labels
     return labels, photo_mask(subject_mask(labels, PERSON), *bgr.shape[:2])
 
@@ -45,7 +45,7 @@ def test_a_line_per_variant_has_the_figures_of_its_photos(
 ) -> None:
     result = tmp_path / "quality.json"
     specs = ("--variant", "onnx", "--variant", "onnx@threads=1")
-    done = toolkit("evaluate", dataset, "-m", "standin", *specs, "-o", result)
+    done = toolkit("evaluate", dataset, "-m", "mnv2_dm05_person", *specs, "-o", result)
     assert done.code == 0, done.stderr
     head, names, first, second = done.stdout.splitlines()
     assert head == "set: 3 of 3 photos, 2 with person, 1 without"
@@ -53,7 +53,7 @@ def test_a_line_per_variant_has_the_figures_of_its_photos(
     evaluation = read_evaluation(result)
     assert evaluation.complete
     astronaut, dark, empty = evaluation.variants[0].photos
-    found = standins_labels(dataset / "images/astronaut.png")[1] != 0
+    found = bundled_labels(dataset / "images/astronaut.png")[1] != 0
     truth = square(240, 320) != 0
     assert astronaut.iou == (found & truth).sum() / (found | truth).sum()
     assert (dark.iou, dark.boundary_f) == (0, 0)
@@ -72,10 +72,10 @@ def test_a_line_per_variant_has_the_figures_of_its_photos(
 
 def test_a_mask_that_is_the_pipelines_own_scores_1(toolkit: Command, tmp_path: Path) -> None:
     path = write_folder(tmp_path / "set", {"a": (person(), square(240, 320))})
-    mask = standins_labels(path / "images/a.png")[1]
+    mask = bundled_labels(path / "images/a.png")[1]
     assert mask.any()
     cv2.imwrite(str(path / "masks/a.png"), mask)
-    done = toolkit("evaluate", path, "-m", "standin", "--json", "-q")
+    done = toolkit("evaluate", path, "-m", "mnv2_dm05_person", "--json", "-q")
     (summary,) = json.loads(done.stdout)["summary"]
     assert (summary["mean_iou"], summary["boundary_f"]) == (1, 1)
 
@@ -83,11 +83,11 @@ def test_a_mask_that_is_the_pipelines_own_scores_1(toolkit: Command, tmp_path: P
 def test_voc_has_miou_over_all_labels_and_no_contours(toolkit: Command, tmp_path: Path) -> None:
     photos = {"a": (person(), square(240, 320, PERSON)), "b": (nobody(), square(60, 80, 7))}
     path = write_voc(tmp_path / "voc", photos)
-    labels, mask = standins_labels(path / "JPEGImages/a.jpg")
+    labels, mask = bundled_labels(path / "JPEGImages/a.jpg")
     truth = cv2.resize(labels.astype(np.uint8), (320, 240), interpolation=cv2.INTER_NEAREST_EXACT)
     truth[:9] = 255
     write_voc(path, {"a": (person(), truth), "b": photos["b"]})
-    done = toolkit("evaluate", path, "-m", "standin", "--json", "-q")
+    done = toolkit("evaluate", path, "-m", "mnv2_dm05_person", "--json", "-q")
     document = json.loads(done.stdout)
     (summary,), (variant,) = document["summary"], document["variants"]
     classes = {
@@ -110,32 +110,32 @@ def test_voc_has_miou_over_all_labels_and_no_contours(toolkit: Command, tmp_path
 
 def test_another_subject_is_judged_by_its_name(toolkit: Command, tmp_path: Path) -> None:
     path = write_voc(tmp_path / "voc", {"b": (nobody(), square(60, 80, 7))})
-    done = toolkit("evaluate", path, "-m", "standin", "--subject", "car", "--json", "-q")
+    done = toolkit("evaluate", path, "-m", "mnv2_dm05_person", "--subject", "car", "--json", "-q")
     document = json.loads(done.stdout)
     assert document["summary"][0]["mean_iou"] == 0
     assert document["variants"][0]["label"] == 7
-    unknown = toolkit("evaluate", path, "-m", "standin", "--subject", "unicorn")
+    unknown = toolkit("evaluate", path, "-m", "mnv2_dm05_person", "--subject", "unicorn")
     assert unknown.code == 2
     assert "unicorn" in unknown.stderr
 
 
 def test_a_mean_below_the_limit_is_exit_code_1(toolkit: Command, dataset: Path) -> None:
-    assert toolkit("evaluate", dataset, "-m", "standin", "--min-iou", "0.05").code == 0
-    done = toolkit("evaluate", dataset, "-m", "standin", "--min-iou", "0.99")
+    assert toolkit("evaluate", dataset, "-m", "mnv2_dm05_person", "--min-iou", "0.05").code == 0
+    done = toolkit("evaluate", dataset, "-m", "mnv2_dm05_person", "--min-iou", "0.99")
     assert done.code == 1
     assert "FAILED: onnx: mean IoU 0." in done.stdout
 
 
 def test_a_limit_without_any_subject_is_refused(toolkit: Command, tmp_path: Path) -> None:
     empty = write_folder(tmp_path / "set", {"a": (nobody(), square(60, 80, 0))})
-    done = toolkit("evaluate", empty, "-m", "standin", "--min-iou", "0.5")
+    done = toolkit("evaluate", empty, "-m", "mnv2_dm05_person", "--min-iou", "0.5")
     assert done.code == 3
     assert "no photo judged shows person" in done.stderr
-    assert toolkit("evaluate", empty, "-m", "standin").code == 0
+    assert toolkit("evaluate", empty, "-m", "mnv2_dm05_person").code == 0
 
 
 def test_only_the_first_photos_are_judged_with_a_limit(toolkit: Command, dataset: Path) -> None:
-    done = toolkit("evaluate", dataset, "-m", "standin", "--limit", "1", "--json", "-q")
+    done = toolkit("evaluate", dataset, "-m", "mnv2_dm05_person", "--limit", "1", "--json", "-q")
     document = json.loads(done.stdout)
     assert [photo["name"] for photo in document["photos"]] == ["astronaut.png"]
     assert document["dataset"]["photos"] == 3
@@ -146,7 +146,7 @@ def test_a_bad_file_anywhere_is_found_before_anything_is_judged(
 ) -> None:
     (dataset / "masks/empty.png").write_bytes(b"no mask")
     result = tmp_path / "quality.json"
-    done = toolkit("evaluate", dataset, "-m", "standin", "-o", result)
+    done = toolkit("evaluate", dataset, "-m", "mnv2_dm05_person", "-o", result)
     assert done.code == 3
     assert done.stdout == ""
     assert not result.exists()
@@ -168,7 +168,7 @@ def test_an_interrupt_keeps_every_variant_that_was_done(
     monkeypatch.setattr(run, "_judge_variant", interrupted)
     result = tmp_path / "quality.json"
     specs = ("--variant", "onnx", "--variant", "onnx@threads=1")
-    done = toolkit("evaluate", dataset, "-m", "standin", *specs, "-o", result)
+    done = toolkit("evaluate", dataset, "-m", "mnv2_dm05_person", *specs, "-o", result)
     assert done.code == 130
     assert done.stdout.splitlines()[-1].startswith("onnx ")
     kept = read_evaluation(result)
@@ -182,7 +182,7 @@ def test_a_variant_that_cannot_run_is_named_and_the_others_are_judged(
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no model")
     specs = ("--variant", f"onnx:{broken}", "--variant", "onnx")
-    done = toolkit("evaluate", dataset, "-m", "standin", *specs, "--json", "-q")
+    done = toolkit("evaluate", dataset, "-m", "mnv2_dm05_person", *specs, "--json", "-q")
     assert done.code == 3
     assert "broken.onnx" in done.stderr
     document = json.loads(done.stdout)
@@ -199,7 +199,9 @@ def test_another_interpreter_is_refused(toolkit: Command, dataset: Path) -> None
 @pytest.mark.tensorflow
 def test_tf_is_judged_beside_onnx_with_its_graph(toolkit: Command, dataset: Path) -> None:
     specs = ("--variant", "tf", "--variant", "onnx")
-    done = toolkit("evaluate", dataset, "-m", "standin", *specs, "--limit", "1", "--json", "-q")
+    done = toolkit(
+        "evaluate", dataset, "-m", "mnv2_dm05_person", *specs, "--limit", "1", "--json", "-q"
+    )
     tf, onnx = json.loads(done.stdout)["variants"]
     assert tf["photos"] == onnx["photos"]
     assert tf["model"]["onnx_sha256"] is None
@@ -214,7 +216,7 @@ def test_the_worst_photos_are_shown_with_truth_mask_and_differences(
     sheets = []
     for worst in ("1", "3"):
         options = ("--worst", worst, "--pictures", folder)
-        done = toolkit("evaluate", dataset, "-m", "standin", *options)
+        done = toolkit("evaluate", dataset, "-m", "mnv2_dm05_person", *options)
         assert done.code == 0, done.stderr
         sheets.append(read_photo(folder / "onnx.worst.jpg").bgr)
     one, three = sheets

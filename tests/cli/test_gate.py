@@ -216,7 +216,17 @@ def test_hostile_names_reach_the_terminal_as_one_line(
 
 def test_the_options_reach_the_gate(toolkit: Command, asked: dict[str, Any], photo: Path) -> None:
     outcome = toolkit(
-        *("gate", photo, *SIDES, "--model", "standin", "--budget", "60", "--time-limit", "30"),
+        *(
+            "gate",
+            photo,
+            *SIDES,
+            "--model",
+            "mnv2_dm05_person",
+            "--budget",
+            "60",
+            "--time-limit",
+            "30",
+        ),
         *("--threshold", "5%", "--threshold", "load=20%", "--floor", "blur=1", "--floor", "0.1"),
         *("--stage", "blur", "--stage", "load", "--iterations", "3", "--threads", "1"),
     )
@@ -226,7 +236,7 @@ def test_the_options_reach_the_gate(toolkit: Command, asked: dict[str, Any], pho
         "onnx@threads=1",
         [photo.name],
     )
-    assert asked["model"].name == "standin"
+    assert asked["model"].name == "mnv2_dm05_person"
     assert (asked["budget_seconds"], asked["time_limit"]) == (60, 30)
     settings: Settings = asked["settings"]
     assert (settings.iterations, settings.timed_seconds) == (3, None)
@@ -254,7 +264,7 @@ def test_the_default_model_is_named_only_where_a_side_uses_it(
     toolkit: Command, photo: Path, base: str, head: str, said: bool
 ) -> None:
     outcome = toolkit("gate", photo, "--base", base, "--head", head)
-    assert ("model standin" in outcome.stderr) == said
+    assert ("model mnv2_dm05_person" in outcome.stderr) == said
 
 
 def test_without_options_it_is_the_default_plan_and_settings(
@@ -368,7 +378,17 @@ def test_the_bundled_network_against_itself_end_to_end(
 ) -> None:
     output, junit, summary = (tmp_path / name for name in ("gate.json", "gate.xml", "gate.md"))
     outcome = toolkit(
-        *("gate", photo, "--base", "onnx", "--head", "onnx", "--model", "standin", "--json"),
+        *(
+            "gate",
+            photo,
+            "--base",
+            "onnx",
+            "--head",
+            "onnx",
+            "--model",
+            "mnv2_dm05_person",
+            "--json",
+        ),
         *("--stage", "whole", "--threshold", "300%", "--rounds", "6", "--iterations", "2"),
         *("--output", output, "--junit", junit, "--summary", summary),
     )

@@ -41,7 +41,7 @@ kill -KILL $$
 def gate_of(toolkit: Command, folder: Path, photo: Path, base: str, head: str) -> tuple[int, str]:
     files = ("--output", folder / "gate.json", "--junit", folder / "gate.xml")
     outcome = toolkit(
-        *("gate", photo, "--model", "standin", "--base", base, "--head", head),
+        *("gate", photo, "--model", "mnv2_dm05_person", "--base", base, "--head", head),
         *("--iterations", "1", "--summary", folder / "gate.md", *files),
     )
     return outcome.code, outcome.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import subprocess
 import sys
@@ -11,16 +10,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import ExifTags
 
 from tests import tutorial
 from tests.conftest import ROOT, Command
+from tests.exifs import PLACE, XMP, camera_exif, exif_of_file
 from tests.samples import PaintedBackend, random_photo
 from toolkit import resolve
 from toolkit.backends import Backend
-from toolkit.cli.portrait import plan_jobs, portrait_command
+from toolkit.cli.portrait import plan_jobs
 from toolkit.errors import BackendError, UsageError
+from toolkit.exif import upright_exif
 from toolkit.media import demo_photo, read_photo, write_photo
-from toolkit.portrait.blur import KERNEL, KERNEL_LIMIT
+from toolkit.metadata import Metadata
+from toolkit.pixels import eight_bits
+from toolkit.portrait import KERNEL, Natural, Style, Tutorial, make_portrait
+from toolkit.portrait.blur import KERNEL_LIMIT
 
 
 @pytest.fixture
@@ -28,7 +33,7 @@ def painted(monkeypatch: pytest.MonkeyPatch) -> PaintedBackend:
     """A backend that needs no model, in place of the one the command would open."""
     backend = PaintedBackend()
 
-    def open_painted(model: object, name: str, *, threads: int | None) -> Backend:
+    def open_painted(model: object, name: str, *, threads: int | None, logits: bool) -> Backend:
         return backend
 
     monkeypatch.setattr(resolve, "open_backend", open_painted)
@@ -47,11 +52,20 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_the_portrait_lies_beside_the_photo_and_is_the_tutorials(
+def test_the_portrait_lies_beside_the_photo_and_is_natural(
     toolkit: Command, painted: PaintedBackend, photo: Path
 ) -> None:
     outcome = toolkit("portrait", photo)
     assert outcome.code == 0
+    expected = make_portrait(read_photo(photo).bgr, painted).image
+    assert np.array_equal(read_photo(photo.with_name("me.portrait.png")).bgr, expected)
+    assert names(photo.parent) == ["me.png", "me.portrait.png"]
+
+
+def test_the_style_tutorial_is_the_tutorials(
+    toolkit: Command, painted: PaintedBackend, photo: Path
+) -> None:
+    assert toolkit("portrait", photo, "--style", "tutorial").code == 0
     expected = tutorial.portrait(read_photo(photo).bgr, painted.segment, crop=65)
     assert np.array_equal(read_photo(photo.with_name("me.portrait.png")).bgr, expected)
     assert names(photo.parent) == ["me.png", "me.portrait.png"]
@@ -71,7 +85,7 @@ def test_the_model_and_backend_in_use_are_said_on_stderr(
     toolkit: Command, painted: PaintedBackend, photo: Path
 ) -> None:
     outcome = toolkit("portrait", photo)
-    assert "model standin" in outcome.stderr
+    assert "model mnv2_dm05_person" in outcome.stderr
     assert "backend painted 0" in outcome.stderr
     assert toolkit("portrait", photo, "--quiet").stderr == ""
 
@@ -79,7 +93,7 @@ def test_the_model_and_backend_in_use_are_said_on_stderr(
 def test_stages_and_overlay_are_written_beside_it(
     toolkit: Command, painted: PaintedBackend, photo: Path
 ) -> None:
-    toolkit("portrait", photo, "--stages", "--overlay")
+    toolkit("portrait", photo, "--stages", "--overlay", "--style", "tutorial")
     assert names(photo.parent) == [
         "me.overlay.png",
         "me.png",
@@ -96,8 +110,65 @@ def test_blur_sets_the_kernel(toolkit: Command, painted: PaintedBackend, photo: 
     assert np.array_equal(read_photo(photo.with_name("me.portrait.png")).bgr, read_photo(photo).bgr)
 
 
-def test_the_kernels_range_and_default_are_the_librarys(toolkit: Command) -> None:
-    assert inspect.signature(portrait_command).parameters["blur"].default == KERNEL
+@pytest.mark.parametrize(
+    ("options", "style"),
+    [
+        ((), Natural()),
+        (("--style", "tutorial"), Tutorial(KERNEL)),
+        (("--style", "tutorial", "--blur", "21"), Tutorial(21)),
+        (("--blur", "21"), Natural(size=21)),
+        (("--kernel", "box", "--strength", "3.5"), Natural("box", 3.5)),
+        (("--edge", "watershed", "--depth", "0.5"), Natural(edge="watershed", depth=0.5)),
+    ],
+)
+def test_the_style_is_the_one_asked_for(
+    toolkit: Command,
+    painted: PaintedBackend,
+    photo: Path,
+    options: tuple[str, ...],
+    style: Style,
+) -> None:
+    assert toolkit("portrait", photo, *options).code == 0
+    expected = make_portrait(read_photo(photo).bgr, painted, style=style).image
+    assert np.array_equal(read_photo(photo.with_name("me.portrait.png")).bgr, expected)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--style", "tutorial", "--edge", "none"),
+        ("--style", "tutorial", "--strength", "3"),
+        ("--blur", "9", "--strength", "3"),
+    ],
+)
+def test_options_that_do_not_go_together_are_a_usage_error(
+    toolkit: Command, painted: PaintedBackend, photo: Path, options: tuple[str, ...]
+) -> None:
+    assert toolkit("portrait", photo, *options).code == 2
+    assert names(photo.parent) == ["me.png"]
+
+
+def test_compare_shows_photo_tutorial_and_this_one(
+    toolkit: Command, painted: PaintedBackend, photo: Path
+) -> None:
+    assert toolkit("portrait", photo, "--compare").code == 0
+    shown = read_photo(photo.with_name("me.compare.png")).bgr
+    assert shown.shape[1] > 3 * 400
+
+
+def test_sixteen_bits_stay_sixteen(
+    toolkit: Command, painted: PaintedBackend, tmp_path: Path
+) -> None:
+    path = tmp_path / "deep.png"
+    deep = np.random.default_rng(0).integers(0, 65536, (60, 80, 3)).astype(np.uint16)
+    cv2.imwrite(str(path), deep)
+    assert toolkit("portrait", path, "--stages", "--overlay", "--compare").code == 0
+    made = read_photo(tmp_path / "deep.portrait.png", deep=True).bgr
+    assert made.dtype == np.uint16
+    assert np.array_equal(made, make_portrait(deep, painted).image)
+
+
+def test_the_kernels_range_is_the_librarys(toolkit: Command) -> None:
     assert toolkit("portrait", "a.png", "--blur", str(KERNEL_LIMIT + 1)).code == 2
     assert toolkit("portrait", "a.png", "--blur", "0").code == 2
 
@@ -115,6 +186,63 @@ def test_alpha_is_kept_and_where_it_cannot_be_that_is_said(
     outcome = toolkit("portrait", tmp_path / "a.png", "-o", tmp_path / "b.jpg")
     assert outcome.code == 0
     assert "JPEG has no transparency" in outcome.stderr
+
+
+def test_the_portrait_keeps_metadata_and_the_other_pictures_have_none(
+    toolkit: Command, painted: PaintedBackend, tmp_path: Path
+) -> None:
+    told = Metadata(exif=upright_exif(camera_exif()), xmp=XMP)
+    write_photo(tmp_path / "a.jpg", random_photo(1, 90, 120), metadata=told)
+    assert toolkit("portrait", tmp_path / "a.jpg", "--stages", "--overlay").code == 0
+    assert PLACE in (tmp_path / "a.portrait.jpg").read_bytes()
+    assert (
+        read_photo(tmp_path / "a.portrait.jpg").metadata == read_photo(tmp_path / "a.jpg").metadata
+    )
+    for name in ("a.stages.png", "a.overlay.png"):
+        assert read_photo(tmp_path / name).metadata == Metadata()
+
+
+def test_strip_leaves_the_place_out_of_the_portrait(
+    toolkit: Command, painted: PaintedBackend, tmp_path: Path
+) -> None:
+    told = Metadata(exif=upright_exif(camera_exif()))
+    write_photo(tmp_path / "a.jpg", random_photo(1, 90, 120), metadata=told)
+    assert toolkit("portrait", tmp_path / "a.jpg", "--strip").code == 0
+    stripped = (tmp_path / "a.portrait.jpg").read_bytes()
+    assert PLACE not in stripped
+    assert exif_of_file(stripped)[ExifTags.Base.Make] == "Maker"
+
+
+def test_quality_is_that_of_the_portrait(
+    toolkit: Command, painted: PaintedBackend, photo: Path, tmp_path: Path
+) -> None:
+    for quality in (20, 95):
+        output = tmp_path / f"{quality}.jpg"
+        assert toolkit("portrait", photo, "--quality", str(quality), "-o", output).code == 0
+    assert toolkit("portrait", photo, "-o", tmp_path / "default.jpg").code == 0
+    low, high, default = (
+        (tmp_path / name).read_bytes() for name in ("20.jpg", "95.jpg", "default.jpg")
+    )
+    assert len(low) < len(high)
+    assert high == default
+    assert toolkit("portrait", photo, "--quality", "0").code == 2
+    assert toolkit("portrait", photo, "--quality", "101").code == 2
+
+
+@pytest.mark.parametrize(("style", "kept"), [("natural", True), ("tutorial", False)])
+def test_16_bits_are_kept_but_in_the_tutorials_style(
+    toolkit: Command, painted: PaintedBackend, tmp_path: Path, style: str, kept: bool
+) -> None:
+    levels = np.random.default_rng(1).integers(0, 2**16, (40, 40, 4), dtype=np.uint16)
+    write_photo(tmp_path / "a.png", levels[..., :3], levels[..., 3])
+    options = ("--subject", "cat", "--style", style)
+    assert toolkit("portrait", tmp_path / "a.png", *options).code == 0
+    made = read_photo(tmp_path / "a.portrait.png", deep=True)
+    expected = levels if kept else eight_bits(levels)
+    assert made.alpha is not None
+    assert made.bgr.dtype == expected.dtype
+    assert np.array_equal(made.bgr, expected[..., :3])
+    assert np.array_equal(made.alpha, expected[..., 3])
 
 
 def test_without_the_subject_the_photo_is_written_unchanged_with_a_warning(
@@ -199,7 +327,7 @@ def test_json_is_one_document_with_a_line_per_photo(
     assert document == {
         "schema": "toolkit-portrait",
         "version": 1,
-        "model": "standin",
+        "model": "mnv2_dm05_person",
         "backend": "onnx",
     }
     shares = {label["name"]: label["share"] for label in done.pop("labels")}

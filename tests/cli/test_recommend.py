@@ -37,7 +37,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return made
 
 
-RECOMMEND = ("recommend", "--dataset", "photos", "-m", "standin")
+RECOMMEND = ("recommend", "--dataset", "photos", "-m", "mnv2_dm05_person")
 
 
 def test_the_frontier_the_choice_and_the_command_that_uses_it_are_printed(
@@ -97,7 +97,7 @@ def test_the_file_written_is_what_portrait_takes(
 ) -> None:
     done = toolkit(*RECOMMEND, "--output", "made.toml", "--json", "-q")
     config = read_config(desk / "made.toml")
-    assert (config.model, config.profile, config.backend) == ("standin", "fast", "onnx")
+    assert (config.model, config.profile, config.backend) == ("mnv2_dm05_person", "fast", "onnx")
     assert (config.threads, config.subject) == (2, "person")
     assert config.measured
     assert (config.measured.mean_iou, config.measured.reference_iou) == (0.947, 0.95)
@@ -190,7 +190,7 @@ def test_a_dataset_without_the_subject_is_refused_before_anything_is_timed(
     toolkit: Command, desk: Path, machine: Machine
 ) -> None:
     write_folder(desk / "empty", {"a": (nobody(), square(60, 80, 0))})
-    done = toolkit("recommend", "--dataset", "empty", "-m", "standin")
+    done = toolkit("recommend", "--dataset", "empty", "-m", "mnv2_dm05_person")
     assert done.code == 3
     assert "empty: no photo shows person, so there is no IoU to choose by" in done.stderr
     assert toolkit("recommend", "--dataset", "nowhere").code == 3
@@ -268,15 +268,17 @@ def test_the_bundled_network_is_timed_judged_and_used_as_it_says(
     toolkit: Command, desk: Path
 ) -> None:
     photo = "photos/images/astronaut.png"
-    done = toolkit("recommend", "--dataset", "photos", "-m", "standin+plain", photo, "--json")
+    done = toolkit(
+        "recommend", "--dataset", "photos", "-m", "mnv2_dm05_person+plain", photo, "--json"
+    )
     assert done.code == 0, done.stderr
     document = json.loads(done.stdout)
     names = [point["name"] for point in document["frontier"]]
     assert document["choice"]["name"] in names
     assert all(point["rounds"] >= 10 for point in document["frontier"])
     config = read_config(desk / "recommend.toml")
-    assert (config.model, config.profile) == ("standin", "plain")
-    assert document["reference"].endswith(":standin+plain")
+    assert (config.model, config.profile) == ("mnv2_dm05_person", "plain")
+    assert document["reference"].endswith(":mnv2_dm05_person+plain")
     made = toolkit("portrait", photo, "--config", "recommend.toml", "-o", "portrait.png")
     assert made.code == 0, made.stderr
     assert f"backend {config.backend} " in made.stderr

@@ -65,7 +65,7 @@ def test_photos_are_shown_with_mask_and_portrait_and_the_page_stays_small(
     toolkit: Command, result: Path, photo: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "page.html"
-    options = ("--photo", photo, "--photo", photo, "--model", "standin")
+    options = ("--photo", photo, "--photo", photo, "--model", "mnv2_dm05_person")
     outcome = toolkit("report", result, "-o", page, *options)
     assert outcome.code == 0, outcome.stderr
     text = page.read_text()
@@ -135,7 +135,9 @@ def test_a_missing_damaged_or_foreign_file_is_exit_code_3_and_leaves_no_page(
 
 def test_a_broken_photo_is_exit_code_3(toolkit: Command, result: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    outcome = toolkit("report", result, "-o", page, "--photo", result, "--model", "standin")
+    outcome = toolkit(
+        "report", result, "-o", page, "--photo", result, "--model", "mnv2_dm05_person"
+    )
     assert outcome.code == 3
     assert not page.exists()
 

@@ -25,7 +25,7 @@ def test_the_bundled_graph_and_its_export_pass(toolkit: Command) -> None:
     assert document["near_tie"] == 1e-3
     found = {entry["name"]: entry for entry in document["inputs"]}
     assert len(found) == len(SIZES) + 1
-    assert found["demo photo"]["size"] == [257, 257]
+    assert found["demo photo"]["size"] == [385, 385]
     for entry in found.values():
         assert entry["export"]["differing"] == entry["export"]["near_ties"]
         assert entry["logit_difference"] < 1e-3
@@ -46,7 +46,7 @@ def test_an_export_that_differs_fails_with_exit_code_1(toolkit: Command, tmp_pat
 
     wrong = tmp_path / "wrong.onnx"
     wrong.write_bytes(with_other_bias(BUNDLED.onnx.read_bytes()))
-    done = toolkit("verify", "standin", "--onnx", wrong)
+    done = toolkit("verify", "mnv2_dm05_person", "--onnx", wrong)
     assert done.code == 1
     assert "pixels differ beyond near-ties" in done.stdout
     assert "FAILED on 8 of 8 inputs" in done.stdout
@@ -67,7 +67,7 @@ def test_a_foreign_export_without_metadata_is_compared_all_the_same(
     model = onnx.load(BUNDLED.onnx)
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "foreign.onnx")
-    done = toolkit("verify", "standin", "--onnx", tmp_path / "foreign.onnx")
+    done = toolkit("verify", "mnv2_dm05_person", "--onnx", tmp_path / "foreign.onnx")
     assert done.code == 0
 
 

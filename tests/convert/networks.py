@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from models import make_standin
+from models import made_up
 from toolkit.catalog import INPUT, OUTPUT, SUBJECT
 from toolkit.convert.deeplab import DeepLab
 from toolkit.convert.passes import PASSES
@@ -27,7 +27,7 @@ def raw_model(
     """What tf2onnx makes of a graph; with residual connections where asked for."""
     import tf2onnx
 
-    graph = make_standin.build_graph(crop, width, classes, seed=5, hand_set=not residual)
+    graph = made_up.build_graph(crop, width, classes, seed=5, hand_set=not residual)
     model: onnx.ModelProto
     model, _ = tf2onnx.convert.from_graph_def(
         graph, input_names=[INPUT.name], output_names=[OUTPUT.name], opset=18

@@ -25,7 +25,7 @@ def person() -> Pixels:
 
 def nobody(height: int = HEIGHT, width: int = WIDTH) -> Pixels:
     """A photo in which it finds none."""
-    return np.zeros((height, width, 3), np.uint8)
+    return np.full((height, width, 3), 60, np.uint8)
 
 
 def square(height: int, width: int, value: int = 255) -> Pixels:

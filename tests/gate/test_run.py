@@ -110,7 +110,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeMeasurement]:
 
 
 def gate(plan: Plan = PLAN, photos: int = 1, **options: Any) -> GateReport:
-    model = resolve_model("standin")
+    model = resolve_model("mnv2_dm05_person")
     return run_gate(model, [PHOTO] * photos, BASE, HEAD, plan=plan, **options)
 
 
@@ -218,13 +218,15 @@ def test_nothing_to_measure_on_is_said(fake: type[FakeMeasurement]) -> None:
 def test_a_variant_that_cant_be_made_ready_is_named(fake: type[FakeMeasurement]) -> None:
     head = Variant("onnx", model="missing.onnx")
     with pytest.raises(BackendError, match=r"^head onnx:missing\.onnx can't run: "):
-        run_gate(resolve_model("standin"), [PHOTO], BASE, head)
+        run_gate(resolve_model("mnv2_dm05_person"), [PHOTO], BASE, head)
 
 
 @pytest.mark.slow
 def test_a_gate_of_real_processes_comes_to_a_verdict() -> None:
     plan = Plan(looks=(6,), fresh_looks=(6,), threshold=0.5, floor_ms=50)
     settings = dataclasses.replace(GATE, iterations=3, warmup=2)
-    report = run_gate(resolve_model("standin"), [PHOTO], BASE, BASE, plan=plan, settings=settings)
+    report = run_gate(
+        resolve_model("mnv2_dm05_person"), [PHOTO], BASE, BASE, plan=plan, settings=settings
+    )
     assert report.verdict is not Verdict.SLOWER
     assert {len(times.rounds) for times in report.measurement.variants} == {report.rounds}

@@ -1,19 +1,33 @@
-"""The whole chain: the tutorial's bytes, and its two deviations."""
+"""The whole chain: the tutorial's bytes and its two deviations, and the natural style."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tests import tutorial
 from tests.samples import PaintedBackend, random_photo, seeds, sides
 from toolkit.errors import UsageError
 from toolkit.media import read_photo
-from toolkit.portrait import STAGES, Stopwatch, make_portrait
+from toolkit.portrait import (
+    EDGES,
+    KERNELS,
+    STAGES,
+    Edge,
+    Kernel,
+    Natural,
+    Stopwatch,
+    Style,
+    Tutorial,
+    make_portrait,
+)
 
 
 @given(seed=seeds, height=sides, width=sides, kernel=st.integers(1, 40))
@@ -24,7 +38,7 @@ def test_the_style_tutorial_is_the_tutorial_byte_for_byte(
     photo = random_photo(seed, height, width)
     before = photo.copy()
     backend = PaintedBackend()
-    made = make_portrait(photo, backend, kernel=kernel)
+    made = make_portrait(photo, backend, style=Tutorial(kernel))
     expected = tutorial.portrait(photo, PaintedBackend().segment, crop=65, kernel=kernel)
     assert np.array_equal(made.image, expected)
     assert made.image.dtype == np.uint8
@@ -36,7 +50,8 @@ def test_real_photos_come_out_as_the_tutorials(shared: Path) -> None:
     for path in sorted((shared / "photos").glob("*.[jpwb]*")):
         photo = read_photo(path).bgr
         expected = tutorial.portrait(photo, backend.segment)
-        assert np.array_equal(make_portrait(photo, backend).image, expected), path.name
+        made = make_portrait(photo, backend, style=Tutorial())
+        assert np.array_equal(made.image, expected), path.name
 
 
 def test_a_photo_whose_side_would_become_0_is_done() -> None:
@@ -74,7 +89,7 @@ def test_the_portrait_says_what_was_found() -> None:
 
 def test_stages_are_the_pictures_on_the_way() -> None:
     photo = random_photo(1, 120, 90)
-    made = make_portrait(photo, PaintedBackend(), stages=True)
+    made = make_portrait(photo, PaintedBackend(), style=Tutorial(), stages=True)
     stages = made.stages
     assert stages is not None
     assert np.array_equal(stages.network_input, tutorial.network_input(photo, 65))
@@ -85,9 +100,10 @@ def test_stages_are_the_pictures_on_the_way() -> None:
     assert stages.portrait is made.image
 
 
-def test_every_stage_is_timed() -> None:
+@pytest.mark.parametrize("style", [Tutorial(), Natural(), Natural("box")])
+def test_every_stage_is_timed(style: Style) -> None:
     watch = Stopwatch()
-    make_portrait(random_photo(1, 120, 90), PaintedBackend(), clock=watch)
+    make_portrait(random_photo(1, 120, 90), PaintedBackend(), style=style, clock=watch)
     assert tuple(watch.seconds) == STAGES
     assert all(seconds > 0 for seconds in watch.seconds.values())
 
@@ -99,8 +115,86 @@ def test_a_stage_that_fails_is_timed_too() -> None:
     assert watch.seconds["segment"] > 0
 
 
-def test_a_kernel_out_of_range_is_refused_before_the_network_runs() -> None:
-    backend = PaintedBackend()
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Tutorial(0),
+        lambda: Natural(size=0.5),
+        lambda: Natural(strength=0),
+        lambda: Natural(depth=1.5),
+        lambda: Natural("heart"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_style_that_is_not_possible_is_refused(wrong: Callable[[], Style]) -> None:
     with pytest.raises(UsageError):
-        make_portrait(random_photo(1, 9, 9), backend, kernel=0)
-    assert backend.seen == []
+        make_portrait(random_photo(1, 9, 9), PaintedBackend(), style=wrong())
+
+
+@given(
+    seed=seeds,
+    height=sides,
+    width=sides,
+    kernel=st.sampled_from(KERNELS),
+    edge=st.sampled_from(EDGES),
+    depth=st.sampled_from([0.0, 0.7]),
+    dtype=st.sampled_from([np.uint8, np.uint16, np.float32, np.float64]),
+)
+def test_the_natural_style_takes_any_photo_and_changes_none(
+    seed: int, height: int, width: int, kernel: Kernel, edge: Edge, depth: float, dtype: type
+) -> None:
+    noise = np.random.default_rng(seed).random((height, width, 3))
+    top = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    photo: NDArray[Any] = (noise * top).astype(dtype)
+    before = photo.copy()
+    style = Natural(kernel, edge=edge, depth=depth, size=7)
+    made = make_portrait(photo, PaintedBackend(), style=style, stages=True)
+    assert np.array_equal(photo, before)
+    assert made.image.shape == photo.shape
+    assert made.image.dtype == dtype
+    assert np.isfinite(made.image).all()
+    assert made.image.max() <= top
+
+
+class Scored(PaintedBackend):
+    """Gives logits on a grid of 8 pixels, and calls the left third the subject."""
+
+    gives_logits = True
+
+    def score(
+        self, image: NDArray[np.uint8], *, subject: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        height, width = image.shape[:2]
+        labels = np.zeros((height, width), np.int64)
+        labels[:, : width // 3] = subject
+        grid = np.full(((height - 1) // 8 + 1, (width - 1) // 8 + 1), -9, np.float32)
+        grid[:, : grid.shape[1] // 3] = 9
+        return labels, grid
+
+
+def test_the_natural_edge_is_made_of_the_logits_where_the_backend_gives_them() -> None:
+    photo = np.full((65, 65, 3), 128, np.uint8)
+    made = make_portrait(photo, Scored(), style=Natural(edge="none"), stages=True)
+    assert made.stages is not None
+    row = made.stages.mask[30].astype(int)
+    assert (np.diff(row) <= 0).all()
+    assert row[0] == 255
+    assert row[-1] == 0
+    # 3 of 9 pixels of the grid: the middle between the third, at 16, and the fourth, at 24
+    assert abs(int(np.abs(row - 128).argmin()) - 20) <= 1
+
+
+def test_the_ground_is_sharp_at_the_feet_and_only_there() -> None:
+    photo = random_photo(1, 240, 160)
+    labels = np.zeros((97, 65), np.int64)
+    labels[20:80, 25:40] = 15
+    backend = PaintedBackend(crop=(97, 97))
+    backend.segment = lambda *_, **__: labels  # type: ignore[method-assign]
+    flat, deep = (
+        make_portrait(photo, backend, style=Natural("box", depth=depth, size=9)).image
+        for depth in (0.0, 1.0)
+    )
+    feet = int(80 / 97 * 240)
+    apart = np.abs(deep.astype(int) - photo).mean(axis=(1, 2))
+    assert np.array_equal(deep[: 240 // 3], flat[: 240 // 3])
+    assert apart[feet:].max() == 0
+    assert apart[130] > apart[175] > apart[190] > 0

@@ -38,16 +38,19 @@ def three_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_profiles_runtimes_and_threads_are_crossed_and_the_rest_has_its_reason(
     tmp_path: Path,
 ) -> None:
-    found, skipped = find_candidates(resolve_model("standin"), 3, folder=tmp_path)
+    found, skipped = find_candidates(resolve_model("mnv2_dm05_person"), 3, folder=tmp_path)
     assert [(one.name, one.profile, one.threads) for one in found] == [
-        *((f"onnx:standin+plain@threads={n}", "plain", n) for n in (1, 2, 3)),
-        *((f"tf:standin@threads={n}", None, n) for n in (1, 2, 3)),
+        *((f"onnx:mnv2_dm05_person+plain@threads={n}", "plain", n) for n in (1, 2, 3)),
+        *((f"tf:mnv2_dm05_person@threads={n}", None, n) for n in (1, 2, 3)),
     ]
-    assert {one.judged_as for one in found} == {"onnx:standin+plain", "tf:standin"}
+    assert {one.judged_as for one in found} == {
+        "onnx:mnv2_dm05_person+plain",
+        "tf:mnv2_dm05_person",
+    }
     assert {one.masks for one in found} == {"TF1's"}
     assert [(item.variant, item.reason.partition(";")[0]) for item in skipped] == [
         (
-            "openvino:standin+plain",
+            "openvino:mnv2_dm05_person+plain",
             "backend openvino needs no_such_runtime, which is not installed",
         ),
         ("fast", "no atrous layer found"),
@@ -55,8 +58,8 @@ def test_profiles_runtimes_and_threads_are_crossed_and_the_rest_has_its_reason(
 
 
 def test_of_a_model_with_a_profile_only_that_is_tried(tmp_path: Path) -> None:
-    found, _ = find_candidates(resolve_model("standin+plain"), 1, folder=tmp_path)
-    assert [one.name for one in found] == ["onnx:standin+plain@threads=1"]
+    found, _ = find_candidates(resolve_model("mnv2_dm05_person+plain"), 1, folder=tmp_path)
+    assert [one.name for one in found] == ["onnx:mnv2_dm05_person+plain@threads=1"]
 
 
 def test_an_onnx_file_is_tried_as_it_is_and_nothing_vouches_for_its_labels(tmp_path: Path) -> None:

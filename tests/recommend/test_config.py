@@ -31,7 +31,7 @@ MEASURED = Measured(
     reference_iou=0.91,
 )
 WHOLE = Config(
-    model="standin",
+    model="mnv2_dm05_person",
     model_sha256="a" * 64,
     profile="plain",
     backend="onnx",
@@ -101,22 +101,24 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def standin(**changed: Any) -> Config:
-    sha256 = resolve_model("standin").graph().sha256
+def config(**changed: Any) -> Config:
+    sha256 = resolve_model("mnv2_dm05_person").graph().sha256
     return dataclasses.replace(WHOLE, model_sha256=sha256, threads=1, **changed)
 
 
 def test_a_portrait_is_made_as_the_file_says(toolkit: Command, tmp_path: Path, photo: Path) -> None:
-    write_config(tmp_path / "a.toml", standin())
+    write_config(tmp_path / "a.toml", config())
     done = toolkit("portrait", photo, "--config", tmp_path / "a.toml", "-o", tmp_path / "a.png")
     assert done.code == 0, done.stderr
     assert "1 threads" in done.stderr
-    toolkit("portrait", photo, "-m", "standin+plain", "--threads", 1, "-o", tmp_path / "b.png")
+    toolkit(
+        "portrait", photo, "-m", "mnv2_dm05_person+plain", "--threads", 1, "-o", tmp_path / "b.png"
+    )
     assert (read_photo(tmp_path / "a.png").bgr == read_photo(tmp_path / "b.png").bgr).all()
 
 
 def test_the_command_line_wins(toolkit: Command, tmp_path: Path, photo: Path) -> None:
-    write_config(tmp_path / "a.toml", standin(subject="cat", backend="opencv"))
+    write_config(tmp_path / "a.toml", config(subject="cat", backend="opencv"))
     own = ("--threads", 2, "--subject", "person", "--backend", "onnx")
     done = toolkit("portrait", photo, "--config", tmp_path / "a.toml", *map(str, own))
     assert done.code == 0, done.stderr
@@ -135,8 +137,10 @@ def test_another_model_of_that_name_is_refused_and_one_that_is_named_is_taken(
     done = toolkit("portrait", photo, "--config", path)
     assert done.code == 3
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"toolkit: {path}: the model standin is another than it was made for")
-    named = toolkit("portrait", photo, "--config", path, "-m", "standin+plain")
+    assert line.startswith(
+        f"toolkit: {path}: the model mnv2_dm05_person is another than it was made for"
+    )
+    named = toolkit("portrait", photo, "--config", path, "-m", "mnv2_dm05_person+plain")
     assert named.code == 0, named.stderr
 
 

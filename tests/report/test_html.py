@@ -229,7 +229,7 @@ def strips(room: int, *photos: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) 
                 f"{number}.jpg",
                 photo,
                 make_portrait(photo, backend, subject=PERSON, stages=True),
-                model="standin",
+                model="mnv2_dm05_person",
                 subject="person",
                 room=room,
             )
@@ -248,10 +248,10 @@ def test_pictures_shrink_until_they_fit() -> None:
 
 
 def test_a_photo_without_the_subject_says_so() -> None:
-    (strip,) = strips(100_000, np.zeros((60, 80, 3), np.uint8))
+    (strip,) = strips(100_000, np.full((60, 80, 3), 60, np.uint8))
     assert strip.share is None
     page = render_page([measurement_of(report_of({"onnx": ROUNDS}), "result.json")], [strip])
-    assert "No person found by standin" in Elements(page).text
+    assert "No person found by mnv2_dm05_person" in Elements(page).text
 
 
 OVERFLOWING = """

@@ -86,6 +86,61 @@ class Backend(Protocol):
     ) -> None: ...
 
 
+class SoftBackend(Backend, Protocol):
+    """A backend that gives the network's own scores besides.
+
+    Attributes
+    ----------
+    gives_logits : bool
+        Whether the file it runs does; a backend without this attribute does not.
+    """
+
+    gives_logits: bool
+
+    def score(
+        self, image: NDArray[np.uint8], *, subject: int
+    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float32]]:
+        """Label every pixel, and say by how much the subject wins.
+
+        Parameters
+        ----------
+        image : (h, w, 3) uint8, RGB, 0..255
+        subject : int
+
+        Returns
+        -------
+        (h, w) integer
+            As `segment` gives it.
+        (rows, columns) float32
+            The subject's margin, see `subject_margin`, on the network's grid: pixel (i, j) lies on
+            pixel (stride * i, stride * j) of the photo resized to fit the crop.
+        """
+        ...
+
+
+def subject_margin(logits: NDArray[np.floating[Any]], subject: int) -> NDArray[np.float32]:
+    """Return by how much one label wins over all others together: its log-odds.
+
+    Parameters
+    ----------
+    logits : (labels, ...) float
+    subject : int
+
+    Returns
+    -------
+    (...) float32
+
+    Examples
+    --------
+    >>> subject_margin(np.array([0.0, 2.0]), 1)
+    array(2., dtype=float32)
+    """
+    others = np.delete(logits, subject, axis=0)
+    largest = others.max(axis=0)
+    total = np.log(np.exp(others - largest).sum(axis=0)) + largest
+    return np.asarray(logits[subject] - total, np.float32)
+
+
 class Closing:
     """Makes what has a `close` a context manager."""
 

@@ -11,9 +11,9 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from toolkit.backends.base import Closing, check_provider
+from toolkit.backends.base import Closing, check_provider, subject_margin
 from toolkit.backends.export import check_tensors, feed_of, network_of
-from toolkit.catalog import OUTPUT
+from toolkit.catalog import LOGITS, OUTPUT
 from toolkit.errors import BackendError, ExportError
 from toolkit.graphs import FrozenGraph
 
@@ -64,11 +64,11 @@ class OnnxBackend(Closing):
         self._session = open_session(artefact, self.path, threads=threads, provider=self.provider)
         self.version: str = onnxruntime.__version__
         self.threads = threads
+        outputs = {tensor.name for tensor in self._session.get_outputs()}
         self.one_subject = check_tensors(
-            self.path,
-            {tensor.name for tensor in self._session.get_inputs()},
-            {tensor.name for tensor in self._session.get_outputs()},
+            self.path, {tensor.name for tensor in self._session.get_inputs()}, outputs
         )
+        self.gives_logits = LOGITS.name in outputs
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.network = network_of(self.path, self.metadata)
 
@@ -77,6 +77,13 @@ class OnnxBackend(Closing):
     ) -> NDArray[np.integer[Any]]:
         """Label every pixel; see `Backend.segment`."""
         return cast(NDArray[np.integer[Any]], self.run([OUTPUT.name], image, subject)[0][0])
+
+    def score(
+        self, image: NDArray[np.uint8], *, subject: int
+    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float32]]:
+        """Label every pixel and score the subject; see `SoftBackend.score`."""
+        labels, logits = self.run([OUTPUT.name, LOGITS.name], image, subject)
+        return labels[0], subject_margin(logits[0], subject)
 
     def run(
         self, outputs: list[str], image: NDArray[np.uint8], subject: int | None = None

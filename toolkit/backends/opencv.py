@@ -12,13 +12,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.backends.base import Closing, check_provider
+from toolkit.backends.base import Closing, check_provider, subject_margin
 from toolkit.backends.export import check_present, check_tensors, network_of
 from toolkit.backends.onnx import PROVIDER, open_session, run_session
 from toolkit.catalog import INPUT, OUTPUT
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 PROFILE = "plain"
 """What it runs; `toolkit.resolve` gives it no other."""
+
+TAKEN = (PROFILE, f"{PROFILE}-logits")
 
 BETWEEN = frozenset({"Cast", "Identity", "Resize", "Transpose"})
 """Operations that lie between the logits and the ArgMax."""
@@ -61,6 +63,7 @@ class OpencvBackend(Closing):
     version = cv2.__version__
     provider = f"OpenCV CPU + {PROVIDER}"
     one_subject = False
+    gives_logits = True
 
     def __init__(
         self, artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
@@ -105,6 +108,18 @@ class OpencvBackend(Closing):
         subject: int | None = None,  # noqa: ARG002 - it gives every label
     ) -> NDArray[np.integer[Any]]:
         """Label every pixel; see `Backend.segment`."""
+        return self._run(image)[0]
+
+    def score(
+        self, image: NDArray[np.uint8], *, subject: int
+    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float32]]:
+        """Label every pixel and score the subject; see `SoftBackend.score`."""
+        labels, logits = self._run(image)
+        return labels, subject_margin(logits[0], subject)
+
+    def _run(
+        self, image: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float32]]:
         prepared = self._prepare(image)
         try:
             with self._lock:
@@ -119,7 +134,7 @@ class OpencvBackend(Closing):
             self._logits: np.asarray(logits, np.float32),
         }
         labels = run_session(self._after, self.path, [OUTPUT.name], feed)[0][0]
-        return cast(NDArray[np.integer[Any]], labels)
+        return labels, feed[self._logits]
 
     def _prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         feed = {INPUT.name: image[np.newaxis]}
@@ -150,7 +165,7 @@ def _read(path: Path) -> ModelProto:
         {tensor.name for tensor in model.graph.output},
     )
     profile = {entry.key: entry.value for entry in model.metadata_props}.get("profile", PROFILE)
-    if one_subject or profile != PROFILE:
+    if one_subject or profile not in TAKEN:
         raise ExportError(
             path,
             f"can't be cut for OpenCV: its profile is {profile}, and sizes inside its network are "

@@ -14,9 +14,9 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from toolkit.backends.base import Closing, check_provider
+from toolkit.backends.base import Closing, check_provider, subject_margin
 from toolkit.backends.export import check_present, check_tensors, feed_of, network_of
-from toolkit.catalog import OUTPUT
+from toolkit.catalog import LOGITS, OUTPUT
 from toolkit.errors import BackendError, ExportError
 from toolkit.graphs import FrozenGraph
 
@@ -72,6 +72,7 @@ class OpenvinoBackend(Closing):
         try:
             model = core.read_model(artefact)
             self.one_subject = check_tensors(artefact, _names(model.inputs), _names(model.outputs))
+            self.gives_logits = LOGITS.name in _names(model.outputs)
             self.network = network_of(artefact, _metadata(model))
             known = core.get_property(device, "SUPPORTED_PROPERTIES")
             self._compiled = core.compile_model(
@@ -89,16 +90,25 @@ class OpenvinoBackend(Closing):
         self, image: NDArray[np.uint8], *, subject: int | None = None
     ) -> NDArray[np.integer[Any]]:
         """Label every pixel; see `Backend.segment`."""
+        return cast(NDArray[np.integer[Any]], self._infer(image, subject)[OUTPUT.name][0])
+
+    def score(
+        self, image: NDArray[np.uint8], *, subject: int
+    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float32]]:
+        """Label every pixel and score the subject; see `SoftBackend.score`."""
+        found = self._infer(image, subject)
+        return found[OUTPUT.name][0], subject_margin(found[LOGITS.name][0], subject)
+
+    def _infer(self, image: NDArray[np.uint8], subject: int | None) -> Any:
         feed = feed_of(self.path, image, subject, one_subject=self.one_subject)
         try:
             if not hasattr(self._requests, "own"):
                 self._requests.own = self._compiled.create_infer_request()
             # A tensor's shape and type are checked; an array would be cast in silence.
             tensors = {name: openvino.Tensor(array) for name, array in feed.items()}
-            found = self._requests.own.infer(tensors, share_inputs=True)
+            return self._requests.own.infer(tensors, share_inputs=True)
         except RuntimeError as error:
             raise BackendError(f"OpenVINO failed on {self.path}: {_reason(error)}") from error
-        return cast(NDArray[np.integer[Any]], found[OUTPUT.name][0])
 
     def close(self) -> None:
         """Free the compiled network."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.backends.base import Closing, check_provider
+from toolkit.backends.base import Closing, check_provider, subject_margin
 from toolkit.catalog import INPUT, OUTPUT
 from toolkit.errors import BackendError, GraphError
 from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph, parse_graph
@@ -59,6 +59,7 @@ class TfBackend(Closing):
     name = "tf"
     provider = "CPU"
     one_subject = False
+    gives_logits = True
 
     def __init__(
         self, artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
@@ -91,6 +92,13 @@ class TfBackend(Closing):
     ) -> NDArray[np.integer[Any]]:
         """Label every pixel; see `Backend.segment`."""
         return cast(NDArray[np.integer[Any]], self._run(OUTPUT.name, image)[0])
+
+    def score(
+        self, image: NDArray[np.uint8], *, subject: int
+    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float32]]:
+        """Label every pixel and score the subject; see `SoftBackend.score`."""
+        labels, logits = self._run([OUTPUT.name, self.contract.logits], image)
+        return labels[0], subject_margin(np.moveaxis(logits[0], -1, 0), subject)
 
     def refer(self, image: NDArray[np.uint8]) -> Reference:
         """Run the image and keep what the near-tie rule needs.

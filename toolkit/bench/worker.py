@@ -219,7 +219,7 @@ def _time_photo(
     request: Request,
     next_turn: Callable[[], None],
 ) -> PhotoTimes:
-    from toolkit.portrait import Portrait, Stopwatch, make_portrait, untimed
+    from toolkit.portrait import Portrait, Stopwatch, Tutorial, make_portrait, untimed
 
     wanted = backend.network.label_id(request.subject)
     subject = -1 if wanted is None else wanted  # a label the network lacks is in no photo
@@ -227,7 +227,11 @@ def _time_photo(
     def timed(watch: Stopwatch | None = None) -> tuple[int, Portrait]:
         start = time.perf_counter_ns()
         portrait = make_portrait(
-            photo, backend, subject=subject, kernel=request.kernel, clock=watch or untimed
+            photo,
+            backend,
+            subject=subject,
+            style=Tutorial(request.kernel),
+            clock=watch or untimed,
         )
         return time.perf_counter_ns() - start, portrait
 

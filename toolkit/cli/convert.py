@@ -82,7 +82,7 @@ def convert_command(
     near-tie rule, or where labels may change with a least share of equal labels. The same graph
     gives the same bytes on every run. Exit code 1 where it does not pass.
 
-    Example: `toolkit convert standin --profile fast --opset 13`
+    Example: `toolkit convert mnv2_dm05_person --profile fast --opset 13`
     """
     from toolkit.convert import DEFAULT_PROFILES, PROFILES, convert_model
     from toolkit.convert.calibration import read_calibration

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from toolkit.backends import Backend
     from toolkit.catalog import Network
     from toolkit.media import Photo
-    from toolkit.portrait import Portrait
+    from toolkit.portrait import Edge, Kernel, Portrait, Style
 
 MARK = ".portrait"
+
+SMALLEST_STRENGTH = 1e-6
+"""Percent; stands for 0: no blur."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,21 @@ class Job:
     output: Path
     stages: Path | None
     overlay: Path | None
+    compare: Path | None
 
     @property
     def outputs(self) -> list[Path]:
         """Every file that is written."""
-        return [path for path in (self.output, self.stages, self.overlay) if path]
+        pictures = (self.output, self.stages, self.overlay, self.compare)
+        return [path for path in pictures if path]
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How portraits are written."""
+
+    quality: int
+    strip: bool
 
 
 @dataclass(frozen=True)
@@ -102,23 +115,72 @@ def portrait_command(
             "those that other packages add.",
         ),
     ] = "onnx",
-    style: Annotated[
-        Literal["tutorial"],
-        typer.Option(
-            "--style", help="How the portrait is made; tutorial: a box blur behind a hard edge."
-        ),
-    ] = "tutorial",
     subject: Subject = "person",
+    style: Annotated[
+        Literal["natural", "tutorial"],
+        typer.Option(
+            "--style",
+            help="natural: a soft edge before a background without the subject. tutorial: a hard "
+            "edge before a box blur, as the tutorial made it, byte for byte.",
+        ),
+    ] = "natural",
+    kernel: Annotated[
+        Literal["lens", "gaussian", "box"],
+        typer.Option(
+            "--kernel",
+            help="How the natural style blurs. lens: by a disc in linear light, as a wide aperture "
+            "does; lamps become discs.",
+        ),
+    ] = "lens",
+    strength: Annotated[
+        float,
+        typer.Option(
+            "--strength",
+            metavar="PERCENT",
+            min=0,
+            max=100,
+            help="Of the natural style's blur: its size in percent of the photo's longer side.",
+        ),
+    ] = 2.0,
     blur: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--blur",
             metavar="K",
             min=1,
             max=2047,
-            help="Strength: each background pixel becomes the mean of K x K pixels.",
+            help="Size of the blur in pixels: of the tutorial's square, 13 where nothing is said; "
+            "in the natural style instead of --strength.",
+            show_default=False,
         ),
-    ] = 13,
+    ] = None,
+    edge: Annotated[
+        Literal["guided", "watershed", "none"],
+        typer.Option(
+            "--edge",
+            help="How the natural style's edge is found. guided: a guided filter along the photo's "
+            "own edges. watershed: hard, on the ridges of the gradient. none: the network's.",
+        ),
+    ] = "guided",
+    depth: Annotated[
+        float,
+        typer.Option(
+            "--depth",
+            metavar="D",
+            min=0,
+            max=1,
+            help="How much the ground sharpens towards the subject's feet in the natural style, "
+            "0 to 1.",
+        ),
+    ] = 0.0,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Also write photo, tutorial's portrait and this one side by side, with an edge "
+            "enlarged, NAME.compare.png.",
+        ),
+    ] = False,
     stages: Annotated[
         bool,
         typer.Option("--stages", help="Also write every step as one picture, NAME.stages.png."),
@@ -128,6 +190,20 @@ def portrait_command(
         typer.Option(
             "--overlay", help="Also write the photo with its mask laid over, NAME.overlay.png."
         ),
+    ] = False,
+    quality: Annotated[
+        int,
+        typer.Option(
+            "--quality",
+            metavar="Q",
+            min=1,
+            max=100,
+            help="Of portraits written as JPEG or WebP.",
+        ),
+    ] = 95,
+    strip: Annotated[
+        bool,
+        typer.Option("--strip", help="Leave out of the portrait's metadata where it was made."),
     ] = False,
     require_subject: Annotated[
         bool,
@@ -154,13 +230,14 @@ def portrait_command(
     Where the subject isn't found the photo is written unchanged, with a warning. A photo that can't
     be read is named, the others are still done, and the exit code is 3 in the end.
 
-    Example: `toolkit portrait holiday.jpg --blur 21 --stages`
+    Example: `toolkit portrait holiday.jpg --strength 3 --compare`
     """
     from toolkit.recommend.config import Config, read_config, resolve_configured
     from toolkit.resolve import open_backend, resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
-    jobs = plan_jobs(images, output, stages=stages, overlay=overlay)
+    made_in = _style(context, style, kernel, strength, blur, edge, depth)
+    jobs = plan_jobs(images, output, stages=stages, overlay=overlay, compare=compare)
     configured = read_config(config) if config else Config()
     backend = _given(context, "backend") or configured.backend or backend
     subject = _given(context, "subject") or configured.subject or subject
@@ -170,12 +247,14 @@ def portrait_command(
     else:
         found = resolve_model(model, trusted=trust_graph)
     console.say(f"model {found.name}: {found.about}")
-    with open_backend(found, backend, threads=threads) as opened:
+    soft = style == "natural"
+    with open_backend(found, backend, threads=threads, logits=soft) as opened:
         limit_opencv(opened.threads)
         label = opened.network.require_label(subject)
         console.say(f"backend {opened.name} {opened.version}, {opened.threads} threads")
-        console.say(f"style {style}: {opened.network.labels[label]} sharp, blur of {blur} pixels")
-        reports = [_do(job, opened, label, blur, console) for job in jobs]
+        console.say(f"style {style}: {opened.network.labels[label]} sharp, {_about(made_in)}")
+        writing = Writing(quality, strip)
+        reports = [_do(job, opened, label, made_in, writing, console) for job in jobs]
     console.document("portrait", {"model": found.name, "backend": backend, "photos": reports})
     if any(report.error for report in reports):
         raise typer.Exit(Exit.COULD_NOT_RUN)
@@ -183,15 +262,52 @@ def portrait_command(
         raise typer.Exit(Exit.CHECK_FAILED)
 
 
-def _given(context: typer.Context, option: str) -> str | None:
+def _given(context: typer.Context, option: str) -> Any:
     """Return what the command line says itself of an option that has a default."""
     source = context.get_parameter_source(option)
-    value: str = context.params[option]
+    value = context.params[option]
     return value if source is not None and source.name == "COMMANDLINE" else None
 
 
+def _style(
+    context: typer.Context,
+    name: str,
+    kernel: Kernel,
+    strength: float,
+    blur: int | None,
+    edge: Edge,
+    depth: float,
+) -> Style:
+    """Return the style that is asked for; an option of the other one is refused."""
+    from toolkit.portrait import KERNEL, Natural, Tutorial
+
+    if name == "natural":
+        if blur is not None and _given(context, "strength"):
+            raise UsageError("--blur and --strength both say how large the blur is", "give one")
+        return Natural(kernel, strength or SMALLEST_STRENGTH, edge, depth, size=blur)
+    for option in ("kernel", "strength", "edge", "depth"):
+        if _given(context, option):
+            raise UsageError(f"--{option} is of the natural style", "leave out --style tutorial")
+    return Tutorial(blur or KERNEL)
+
+
+def _about(style: Style) -> str:
+    from toolkit.portrait import Tutorial
+
+    if isinstance(style, Tutorial):
+        return f"blur of {style.kernel} pixels"
+    size = f"{style.strength:g} % of the longer side" if style.size is None else f"{style.size:g}"
+    unit = "" if style.size is None else " pixels"
+    return f"{style.kernel} blur of {size}{unit}, {style.edge} edge"
+
+
 def plan_jobs(
-    images: Sequence[Path], output: str | None, *, stages: bool, overlay: bool
+    images: Sequence[Path],
+    output: str | None,
+    *,
+    stages: bool,
+    overlay: bool,
+    compare: bool = False,
 ) -> list[Job]:
     """Decide every file name before any work.
 
@@ -201,7 +317,7 @@ def plan_jobs(
     output : str or None
         A file, or a folder: an existing one, or a name that ends with a slash; several photos take
         any name that is not a photo's for a folder.
-    stages, overlay : bool
+    stages, overlay, compare : bool
         Whether those pictures are written too.
 
     Raises
@@ -219,6 +335,7 @@ def plan_jobs(
                 target,
                 stem.with_name(f"{stem.name}.stages.png") if stages else None,
                 stem.with_name(f"{stem.name}.overlay.png") if overlay else None,
+                stem.with_name(f"{stem.name}.compare.png") if compare else None,
             )
         )
     _refuse_collisions(jobs)
@@ -259,18 +376,28 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
             makers[target] = job.photo
 
 
-def _do(job: Job, backend: Backend, label: int, kernel: int, console: Console) -> PhotoReport:
+def _do(
+    job: Job, backend: Backend, label: int, style: Style, writing: Writing, console: Console
+) -> PhotoReport:
     """Make one portrait; a photo that can't be done is reported and doesn't stop the others."""
-    from toolkit.media import read_photo
-    from toolkit.portrait import make_portrait
+    from toolkit.media import Photo, read_photo
+    from toolkit.pixels import eight_bits
+    from toolkit.portrait import Tutorial, make_portrait
 
     name = backend.network.labels[label]
     try:
-        photo = read_photo(job.photo)
+        photo: Photo[Any] = read_photo(job.photo, deep=True)
+        if isinstance(style, Tutorial):  # whose bytes are of 8 bits
+            alpha = None if photo.alpha is None else eight_bits(photo.alpha)
+            photo = Photo(eight_bits(photo.bgr), alpha, photo.metadata)
         made = make_portrait(
-            photo.bgr, backend, subject=label, kernel=kernel, stages=bool(job.stages or job.overlay)
+            photo.bgr,
+            backend,
+            subject=label,
+            style=style,
+            stages=bool(job.stages or job.overlay or job.compare),
         )
-        _write(job, photo, made, backend.network, console)
+        _write(job, photo, made, label, backend.network, writing, console)
     except (PhotoError, StoreError, BackendError) as error:
         text = " ".join(str(error).split())
         line = text if isinstance(error, PhotoError) else f"{job.photo}: {text}"
@@ -296,17 +423,31 @@ def _do(job: Job, backend: Backend, label: int, kernel: int, console: Console) -
     )
 
 
-def _write(job: Job, photo: Photo, made: Portrait, network: Network, console: Console) -> None:
+def _write(
+    job: Job,
+    photo: Photo[Any],
+    made: Portrait,
+    label: int,
+    network: Network,
+    writing: Writing,
+    console: Console,
+) -> None:
     from toolkit.media import WITHOUT_ALPHA, write_photo
-    from toolkit.report.pictures import contact_sheet, overlay
+    from toolkit.metadata import without_location
+    from toolkit.pixels import eight_bits
+    from toolkit.report.pictures import comparison, contact_sheet, overlay
 
-    write_photo(job.output, made.image, photo.alpha)
+    metadata = without_location(photo.metadata) if writing.strip else photo.metadata
+    write_photo(job.output, made.image, photo.alpha, metadata=metadata, quality=writing.quality)
     if photo.alpha is not None and job.output.suffix.lower() in WITHOUT_ALPHA:
         console.warn(f"{job.output}: JPEG has no transparency; the photo's was left out")
     if made.stages and job.stages:
         write_photo(job.stages, contact_sheet(made.stages, network.labels))
     if made.stages and job.overlay:
-        write_photo(job.overlay, overlay(made.stages.photo, made.stages.mask), photo.alpha)
+        shown = overlay(eight_bits(made.stages.photo), made.stages.mask)
+        write_photo(job.overlay, shown, photo.alpha)
+    if made.stages and job.compare:
+        write_photo(job.compare, comparison(made, label))
 
 
 def _label_shares(made: Portrait, network: Network) -> Iterator[LabelShare]:

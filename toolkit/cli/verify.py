@@ -55,7 +55,7 @@ def verify_command(
     an ONNX export the same inputs go through ONNX Runtime, and each differing pixel is judged by
     the near-tie rule. Exit code 1 where a check failed.
 
-    Example: `toolkit verify standin --image photo.jpg`
+    Example: `toolkit verify mnv2_dm05_person --image photo.jpg`
     """
     from toolkit.graphs import inspect_graph
     from toolkit.resolve import find_export, resolve_model

@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
+from toolkit.portrait.alpha import EDGES, Edge, refine
 from toolkit.portrait.blur import KERNEL, blur, hide_subject
 from toolkit.portrait.clock import STAGES, Clock, Stage, Stopwatch, untimed
 from toolkit.portrait.composite import blur_background
+from toolkit.portrait.lens import KERNELS, Blur, Kernel
 from toolkit.portrait.mask import label_shares, photo_mask, subject_mask
+from toolkit.portrait.natural import natural_portrait
 from toolkit.portrait.pipeline import (
     PERSON,
+    Natural,
     Portrait,
     Stages,
+    Style,
+    Tutorial,
     make_portrait,
 )
 from toolkit.portrait.preprocess import network_size, preprocess
 
 __all__ = [
+    "EDGES",
     "KERNEL",
+    "KERNELS",
     "PERSON",
     "STAGES",
+    "Blur",
     "Clock",
+    "Edge",
+    "Kernel",
+    "Natural",
     "Portrait",
     "Stage",
     "Stages",
     "Stopwatch",
+    "Style",
+    "Tutorial",
     "blur",
     "blur_background",
     "hide_subject",
     "label_shares",
     "make_portrait",
+    "natural_portrait",
     "network_size",
     "photo_mask",
     "preprocess",
+    "refine",
     "subject_mask",
     "untimed",
 ]

@@ -1,18 +1,23 @@
-"""One photo through the whole chain: preprocess, segment, mask, blur, composite."""
+"""One photo through the whole chain: preprocess, segment, mask, blur, composite; in two styles."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.catalog import Network
-from toolkit.portrait.blur import KERNEL, blur, check_kernel, hide_subject
+from toolkit.errors import UsageError
+from toolkit.pixels import Float, Pixels, encode
+from toolkit.portrait.alpha import Edge, probability_of, refine
+from toolkit.portrait.blur import KERNEL, KERNEL_LIMIT, blur, check_kernel, hide_subject
 from toolkit.portrait.clock import Clock, untimed
 from toolkit.portrait.composite import blur_background
+from toolkit.portrait.lens import Blur, Kernel, weighed
 from toolkit.portrait.mask import label_shares, photo_mask, subject_mask
+from toolkit.portrait.natural import background_alone, natural_portrait
 from toolkit.portrait.preprocess import preprocess
 
 PERSON = 15
@@ -37,6 +42,76 @@ class Segmenter(Protocol):
         ...
 
 
+class SoftSegmenter(Segmenter, Protocol):
+    """A backend that gives the network's logits besides, and says so: ``gives_logits = True``."""
+
+    def score(
+        self, image: NDArray[np.uint8], *, subject: int
+    ) -> tuple[NDArray[np.integer[Any]], Float]:
+        """Return the label map, and the subject's margin on the network's grid."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tutorial:
+    """The tutorial's style, byte for byte: a hard edge before a box blur of a blackened photo.
+
+    Attributes
+    ----------
+    kernel : int
+        Side of the blur's square, pixels.
+    """
+
+    kernel: int = KERNEL
+
+    def __post_init__(self) -> None:
+        check_kernel(self.kernel)
+
+
+@dataclass(frozen=True)
+class Natural:
+    """A soft edge along the photo's own, before a background without the subject.
+
+    Attributes
+    ----------
+    kernel : {"lens", "gaussian", "box"}
+        See `toolkit.portrait.lens.Blur`.
+    strength : float
+        Of the blur: its size in percent of the photo's longer side.
+    size : float, optional
+        In pixels, instead of `strength`.
+    edge : {"guided", "watershed", "none"}
+        See `toolkit.portrait.alpha.refine`.
+    depth : float
+        0..1: how much nearer the ground comes towards the subject's feet.
+    """
+
+    kernel: Kernel = "lens"
+    strength: float = 2.0
+    edge: Edge = "guided"
+    depth: float = 0.0
+    size: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None:
+            Blur(self.kernel, self.size)  # says what is wrong with it
+        if not 0 < self.strength <= 100:
+            raise UsageError(
+                f"a strength of {self.strength:g} % is not possible", "choose up to 100"
+            )
+        if not 0 <= self.depth <= 1:
+            raise UsageError(f"a depth of {self.depth:g} is not possible", "choose from 0 to 1")
+
+    def blur(self, height: int, width: int) -> Blur:
+        """Return the blur of a photo of this size."""
+        size = max(height, width) * self.strength / 100 if self.size is None else self.size
+        return Blur(self.kernel, min(max(size, 1.0), KERNEL_LIMIT))
+
+
+Style = Tutorial | Natural
+NATURAL = Natural()
+
+
 @dataclass(frozen=True, eq=False)
 class Stages:
     """Every picture on the way to a portrait.
@@ -47,14 +122,15 @@ class Stages:
     network_input : (h, w, 3) uint8, RGB
     labels : (h, w) integer
         The label map.
-    network_mask : (h, w) uint8, 0 or 255
-        The subject at the network's size.
-    mask : (H, W) uint8, 0 or 255
-        The subject at the photo's size.
+    network_mask : (h, w) uint8, 0..255
+        The subject at the network's size: 0 or 255 in the tutorial's style, else its probability.
+    mask : (H, W) uint8, 0..255
+        The subject at the photo's size: 0 or 255 in the tutorial's style, else alpha.
     background : (H, W, 3) uint8, BGR
         The photo with the subject painted black.
     blurred : (H, W, 3) uint8, BGR
-        The background blurred.
+        The background blurred; in the natural style without the subject, and of no meaning well
+        inside it.
     portrait : (H, W, 3) uint8, BGR
         The result.
     """
@@ -75,7 +151,7 @@ class Portrait:
 
     Attributes
     ----------
-    image : (H, W, 3) uint8, BGR
+    image : (H, W, 3), BGR, of the photo's dtype
         The subject sharp before a blurred background; the photo unchanged where there is none.
     subject_found : bool
         Whether any pixel of the label map is the subject.
@@ -99,25 +175,26 @@ class Portrait:
 
 
 def make_portrait(
-    photo: NDArray[np.uint8],
+    photo: Pixels,
     backend: Segmenter,
     *,
     subject: int = PERSON,
-    kernel: int = KERNEL,
+    style: Style = NATURAL,
     stages: bool = False,
     clock: Clock = untimed,
 ) -> Portrait:
-    """Blur what is behind the subject of a photo, in the tutorial's style.
+    """Blur what is behind the subject of a photo.
 
     Parameters
     ----------
-    photo : (H, W, 3) uint8, BGR, 0..255
+    photo : (H, W, 3) BGR uint8; in the natural style also uint16, or float of 0..1
+        Not changed.
     backend : Segmenter
-        A loaded network: any backend.
+        A loaded network: any backend. Where it gives logits the natural style's edge is made of
+        them, else of the label map.
     subject : int
         The label that stays sharp.
-    kernel : int
-        Side of the blur's square in pixels.
+    style : Tutorial or Natural
     stages : bool
         Whether to keep every picture on the way; costs time and memory.
     clock : Clock
@@ -129,23 +206,50 @@ def make_portrait(
 
     Raises
     ------
-    UsageError
-        The kernel is out of range.
     BackendError
         The runtime failed.
     """
-    check_kernel(kernel)
     height, width = photo.shape[:2]
     with clock("preprocess"):
         network_input = preprocess(photo, backend.network.crop)
+    margin = None
     with clock("segment"):
-        labels = backend.segment(network_input, subject=subject)
-    with clock("mask"):
-        network_mask = subject_mask(labels, subject)
-        mask = photo_mask(network_mask, height, width)
+        if isinstance(style, Natural) and getattr(backend, "gives_logits", False):
+            labels, margin = cast(SoftSegmenter, backend).score(network_input, subject=subject)
+        else:
+            labels = backend.segment(network_input, subject=subject)
     shares = label_shares(labels)
     found = subject in shares
-    image = blur_background(photo, mask, kernel, clock=clock) if found else photo.copy()
+    if isinstance(style, Tutorial):
+        with clock("mask"):
+            network_mask = subject_mask(labels, subject)
+            mask = photo_mask(network_mask, height, width)
+        image = blur_background(photo, mask, style.kernel, clock=clock) if found else photo.copy()
+    else:
+        with clock("mask"):
+            probability = (labels == subject).astype(np.float32)
+            if margin is not None:
+                probability = probability_of(margin, labels.shape, backend.network.crop)
+            alpha = refine(network_input, probability, style.edge).of(photo)
+        blurring = style.blur(height, width)
+        image = (
+            natural_portrait(
+                photo,
+                alpha,
+                blurring,
+                depth=style.depth,
+                ground=_ground(labels == subject, height),
+                clock=clock,
+            )
+            if found
+            else photo.copy()
+        )
+    drawn = None
+    if stages and isinstance(style, Tutorial):
+        background = hide_subject(photo, mask)
+        drawn = (network_mask, mask, background, blur(background, style.kernel))
+    elif stages:
+        drawn = _looked_at(photo, probability, alpha, blurring)
     return Portrait(
         image=image,
         subject_found=found,
@@ -153,16 +257,27 @@ def make_portrait(
         shares=shares,
         photo_size=(height, width),
         network_size=(network_input.shape[0], network_input.shape[1]),
-        stages=Stages(
-            photo=photo,
-            network_input=network_input,
-            labels=labels,
-            network_mask=network_mask,
-            mask=mask,
-            background=(background := hide_subject(photo, mask)),
-            blurred=blur(background, kernel),
-            portrait=image,
-        )
-        if stages
-        else None,
+        stages=Stages(photo, network_input, labels, *drawn, portrait=image) if drawn else None,
+    )
+
+
+def _ground(subject: NDArray[np.bool_], height: int) -> tuple[int, int] | None:
+    """Return the photo's rows of the subject's middle and of its feet; None without a subject."""
+    rows = np.flatnonzero(subject.any(axis=1))
+    if not rows.size:
+        return None
+    ratio = height / subject.shape[0]
+    return int((rows[0] + rows[-1] + 1) / 2 * ratio), int((rows[-1] + 1) * ratio)
+
+
+def _looked_at(
+    photo: Pixels, probability: Float, alpha: NDArray[np.uint8], blurring: Blur
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Pixels, Pixels]:
+    """Make the pictures on the way of the natural style."""
+    without = encode(weighed(photo, 255 - alpha) / np.float32(255), photo.dtype)
+    return (
+        encode(255 * probability, np.uint8),
+        alpha,
+        without,
+        background_alone(photo, alpha, blurring),
     )

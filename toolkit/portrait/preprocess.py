@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.pixels import Pixels, eight_bits
+
 
 def network_size(height: int, width: int, crop: tuple[int, int]) -> tuple[int, int]:
     """Return the size at which the network sees a photo.
@@ -37,12 +39,12 @@ def network_size(height: int, width: int, crop: tuple[int, int]) -> tuple[int, i
     return max(int(ratio * width), 1), max(int(ratio * height), 1)
 
 
-def preprocess(photo: NDArray[np.uint8], crop: tuple[int, int]) -> NDArray[np.uint8]:
+def preprocess(photo: Pixels, crop: tuple[int, int]) -> NDArray[np.uint8]:
     """Resize a photo to fit the network's crop, bilinearly, and turn it to RGB.
 
     Parameters
     ----------
-    photo : (H, W, 3) uint8, BGR, 0..255
+    photo : (H, W, 3) BGR uint8, uint16, or float of 0..1
     crop : (int, int)
         Height and width of the network's crop.
 
@@ -52,4 +54,4 @@ def preprocess(photo: NDArray[np.uint8], crop: tuple[int, int]) -> NDArray[np.ui
     """
     height, width = photo.shape[:2]
     resized = cv2.resize(photo, network_size(height, width, crop), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(cv2.cvtColor(eight_bits(resized), cv2.COLOR_BGR2RGB), np.uint8)

@@ -9,10 +9,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.portrait import Stages, label_shares
+from toolkit.pixels import eight_bits
+from toolkit.portrait import (
+    Portrait,
+    Stages,
+    blur_background,
+    label_shares,
+    photo_mask,
+    subject_mask,
+)
 from toolkit.report.canvas import Colour, LegendItem, Tile, fit, sheet
 
 TILE_WIDTH = 480
+APART = 16
+"""Levels; two portraits differ visibly there."""
+
 ONLY_A: Colour = (255, 140, 0)
 ONLY_B: Colour = (0, 170, 255)
 SHARED: Colour = (165, 165, 165)
@@ -88,19 +99,24 @@ def contact_sheet(stages: Stages, labels: Sequence[str] = ()) -> NDArray[np.uint
     -------
     (H, W, 3) uint8, BGR
     """
-    height, width = stages.photo.shape[:2]
+    photo = eight_bits(stages.photo)
+    height, width = photo.shape[:2]
     at_photo = f"{width} x {height}"
     at_network = f"{stages.labels.shape[1]} x {stages.labels.shape[0]}"
     found = stages.network_mask.any()
     tiles = [
-        Tile("Photo", at_photo, stages.photo),
-        Tile("Overlay", "", overlay(stages.photo, stages.mask)),
+        Tile("Photo", at_photo, photo),
+        Tile("Overlay", "", overlay(photo, stages.mask)),
         Tile("Label map", at_network, paint_labels(stages.labels), exact=True),
         Tile("Mask from the network", at_network, stages.network_mask, exact=True),
         Tile("Mask at the photo's size", at_photo, stages.mask),
-        Tile("Background", "", stages.background),
-        Tile("Blurred background", "", stages.blurred),
-        Tile("Portrait", at_photo if found else "unchanged: no subject found", stages.portrait),
+        Tile("Background", "", eight_bits(stages.background)),
+        Tile("Blurred background", "", eight_bits(stages.blurred)),
+        Tile(
+            "Portrait",
+            at_photo if found else "unchanged: no subject found",
+            eight_bits(stages.portrait),
+        ),
     ]
     return sheet(
         tiles,
@@ -108,6 +124,49 @@ def contact_sheet(stages: Stages, labels: Sequence[str] = ()) -> NDArray[np.uint
         tile_size=(TILE_WIDTH, _tile_height(TILE_WIDTH, height, width)),
         legend=_label_legend(stages.labels, labels),
     )
+
+
+def comparison(made: Portrait, subject: int) -> NDArray[np.uint8]:
+    """Put photo, the tutorial's portrait and this one side by side, with an edge enlarged.
+
+    Parameters
+    ----------
+    made : Portrait
+        With its stages.
+    subject : int
+        The label that stayed sharp.
+
+    Returns
+    -------
+    (H, W, 3) uint8, BGR
+
+    Raises
+    ------
+    ValueError
+        The portrait has no stages.
+    """
+    if made.stages is None:
+        raise ValueError("make the portrait with stages=True")
+    photo, ours = eight_bits(made.stages.photo), eight_bits(made.image)
+    height, width = photo.shape[:2]
+    mask = photo_mask(subject_mask(made.labels, subject), height, width)
+    pictures = {"Photo": photo, "Tutorial": photo, "This portrait": ours}
+    if made.subject_found:
+        pictures["Tutorial"] = blur_background(photo, mask)
+    apart = np.abs(pictures["Tutorial"].astype(np.int16) - ours).max(axis=2)
+    # the tutorial's edge and the blur's reach around it, where the two are furthest apart
+    edge = cv2.dilate(
+        cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3))), np.ones((13, 13))
+    )
+    rows, columns = _worst_spot((apart > APART) & (edge > 0))
+    tile_height = _tile_height(TILE_WIDTH, height, width)
+    tiles, spots = [], []
+    for name, picture in pictures.items():
+        shown = fit(picture, TILE_WIDTH, tile_height, exact=False).copy()
+        _frame(shown, rows, columns, scale=shown.shape[1] / width)
+        tiles.append(Tile(name, "", shown))
+        spots.append(Tile("", "the frame, enlarged", picture[rows, columns], exact=True))
+    return sheet([*tiles, *spots], columns=3, tile_size=(TILE_WIDTH, tile_height), legend=())
 
 
 def _label_legend(labels: NDArray[np.integer[Any]], names: Sequence[str]) -> list[LegendItem]:

@@ -1,0 +1,1 @@
+"""How near a portrait is to the ideal one, on scenes whose every layer is known."""

@@ -1,0 +1,131 @@
+"""Blurs without the subject: the plain definition, at any strength."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tests.samples import random_photo, seeds
+from toolkit.errors import UsageError
+from toolkit.portrait import KERNELS, Blur, Kernel, natural_portrait
+from toolkit.portrait.lens import blur_without, disc, from_light, to_light
+
+
+def nothing(height: int, width: int) -> NDArray[np.bool_]:
+    return np.zeros((height, width), bool)
+
+
+def smooth(seed: int, height: int, width: int) -> np.ndarray:
+    """Coarse noise, as photos are: fine noise is what reducing takes away."""
+    noise = np.random.default_rng(seed).integers(0, 256, (height // 16 + 2, width // 16 + 2, 3))
+    enlarged = cv2.resize(noise.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(enlarged, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [3, 13, 26, 61])
+def test_a_box_is_the_mean_of_its_square(size: int) -> None:
+    photo = random_photo(1, 120, 150)
+    made = natural_portrait(photo, nothing(120, 150), Blur("box", size))
+    side = 2 * round((size - 1) / 2) + 1
+    assert np.array_equal(made, cv2.blur(photo, (side, side)))
+
+
+@pytest.mark.parametrize("size", [5, 13, 26, 61])
+def test_a_gaussian_is_a_gaussian_at_any_size(size: int) -> None:
+    photo = smooth(2, 360, 400)
+    made = natural_portrait(photo, nothing(360, 400), Blur("gaussian", size))
+    sigma = math.sqrt((size**2 - 1) / 12)
+    plain = cv2.GaussianBlur(photo.astype(np.float64), (0, 0), sigma)
+    inner = slice(size * 2, -size * 2)
+    apart = np.abs(made - plain)[inner, inner]
+    assert apart.mean() < 0.6
+    assert apart.max() < 5
+
+
+@pytest.mark.parametrize("size", [5, 13, 26, 61])
+def test_a_lens_is_the_mean_of_its_disc_in_light(size: int) -> None:
+    photo = smooth(3, 360, 400)
+    made = natural_portrait(photo, nothing(360, 400), Blur("lens", size))
+    radius = math.sqrt((size**2 - 1) / 3)
+    plain = cv2.filter2D(to_light(photo).astype(np.float64), -1, disc(radius).astype(np.float64))
+    expected = from_light(plain.astype(np.float32), np.uint8)
+    inner = slice(size * 2, -size * 2)
+    apart = np.abs(made - expected)[inner, inner]
+    assert apart.mean() < 1.5
+    assert apart.max() < 10
+
+
+def test_a_lamp_becomes_a_bright_disc_behind_a_lens_only() -> None:
+    photo = np.full((200, 200, 3), 20, np.uint8)
+    cv2.circle(photo, (100, 100), 3, (255, 255, 255), -1)
+    discs = {
+        kernel: natural_portrait(photo, nothing(200, 200), Blur(kernel, 26))[..., 0]
+        for kernel in KERNELS
+    }
+    # as bright well inside the disc of radius 15 as in its middle, and dark outside
+    assert discs["lens"][100, 109] > 0.85 * discs["lens"][100, 100]
+    assert discs["lens"][100, 122] < 25
+    assert discs["lens"][100, 100] > 2 * discs["box"][100, 100]
+
+
+@given(radius=st.floats(0.1, 20))
+def test_a_disc_is_round_and_sums_to_1(radius: float) -> None:
+    kernel = disc(radius)
+    assert kernel.sum() == pytest.approx(1, abs=1e-5)
+    assert np.array_equal(kernel, kernel.T)
+    assert np.array_equal(kernel, kernel[::-1])
+    if radius > 1:
+        assert 1 / kernel.max() == pytest.approx(math.pi * radius**2, rel=0.05)
+
+
+@given(seed=seeds, dtype=st.sampled_from([np.uint8, np.uint16, np.float32]))
+def test_light_and_back_is_the_photo(seed: int, dtype: type) -> None:
+    photo = np.random.default_rng(seed).random((7, 5, 3))
+    top = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    levels: NDArray[Any] = (photo * top).astype(dtype)
+    back = from_light(to_light(levels), dtype)
+    assert np.abs(back - levels).max() <= 2e-4 * top + 1e-3 * (dtype == np.uint8)
+
+
+@given(
+    seed=seeds,
+    kernel=st.sampled_from(KERNELS),
+    value=st.integers(0, 255),
+    size=st.floats(1, 60),
+)
+def test_a_plain_background_stays_as_it_is_whatever_the_subject(
+    seed: int, kernel: Kernel, value: int, size: float
+) -> None:
+    generator = np.random.default_rng(seed)
+    photo = np.full((40, 50, 3), value, np.uint8)
+    mask = np.zeros((40, 50), bool)
+    top, left = generator.integers(0, 30, 2)
+    mask[top : top + 10, left : left + 12] = True
+    photo[mask] = random_photo(seed, 40, 50)[mask]
+    made = natural_portrait(photo, mask, Blur(kernel, size))
+    assert np.abs(made[~mask].astype(int) - value).max() <= 1
+    assert np.array_equal(made[mask], photo[mask])
+
+
+def test_what_has_no_weight_has_no_part() -> None:
+    photo = random_photo(1, 60, 60)
+    weight = np.full((60, 60), 255, np.uint8)
+    weight[20:40, 20:40] = 0
+    other = photo.copy()
+    other[20:40, 20:40] = 255 - other[20:40, 20:40]
+    for kernel in KERNELS:
+        one, two = (blur_without(image, weight, Blur(kernel, 7)) for image in (photo, other))
+        assert np.allclose(one, two, atol=1e-2)
+
+
+@pytest.mark.parametrize(("kernel", "size"), [("heart", 13), ("lens", 0.5), ("box", 4000)])
+def test_a_blur_that_is_not_possible_is_refused(kernel: Kernel, size: float) -> None:
+    with pytest.raises(UsageError):
+        Blur(kernel, size)

@@ -1,0 +1,214 @@
+"""Photo + alpha → portrait: a soft edge before a background that has nothing of the subject in it.
+
+The photo is done in bands of rows, and each band in runs of tiles: where nothing of the subject is
+near, the blur is a plain one; where all is subject the photo is copied; only between them is alpha
+looked at, and the subject weighed out of the blur.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.pixels import Pixels, encode
+from toolkit.portrait.clock import Clock, untimed
+from toolkit.portrait.composite import BAND_BYTES
+from toolkit.portrait.lens import (
+    Blur,
+    ReducedBackground,
+    blur_whole,
+    blur_without,
+)
+
+TILE = 64
+"""Pixels; what is decided together along a row."""
+
+Kind = Literal["subject", "background", "beside", "edge"]
+"""``beside``: background alone, but the subject is within the blur's reach."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Neighbouring tiles of one kind."""
+
+    rows: slice
+    columns: slice
+    kind: Kind
+
+
+def natural_portrait(
+    photo: Pixels,
+    alpha: NDArray[Any],
+    blur: Blur,
+    *,
+    depth: float = 0.0,
+    ground: tuple[int, int] | None = None,
+    clock: Clock = untimed,
+) -> Pixels:
+    """Keep the subject of a photo and blur what is behind it.
+
+    Where alpha is 1 the result is the photo, where it is 0 the blurred background, exactly.
+
+    Parameters
+    ----------
+    photo : (H, W, 3) BGR uint8, uint16, or float of 0..1
+        Not changed.
+    alpha : (H, W) uint8 of 0..255, bool, or float of 0..1
+        The subject's share of each pixel; taken in 255 steps.
+    blur : Blur
+    depth : float
+        0: all of the background is blurred alike. Up to 1: the ground nears the subject's sharpness
+        towards its feet.
+    ground : (int, int), optional
+        The rows between which the ground comes nearer: the horizon and the subject's feet. Needed
+        where `depth` is not 0.
+    clock : Clock
+        Gets the stages blur and composite.
+
+    Returns
+    -------
+    (H, W, 3), of the photo's dtype
+    """
+    share = _in_steps(alpha)
+    portrait = _at_one_depth(photo, share, blur, clock)
+    if not depth or ground is None:
+        return portrait
+    return _with_ground(photo, share, blur, portrait, depth, ground, clock)
+
+
+def _in_steps(alpha: NDArray[Any]) -> NDArray[np.uint8]:
+    if alpha.dtype == np.uint8:
+        return np.asarray(alpha)
+    return np.asarray(np.clip(np.rint(alpha * 255.0), 0, 255), np.uint8)
+
+
+def _at_one_depth(photo: Pixels, alpha: NDArray[np.uint8], blur: Blur, clock: Clock) -> Pixels:
+    portrait = np.empty(photo.shape, photo.dtype)
+    background = None
+    if blur.factor > 1:
+        with clock("blur"):
+            background = ReducedBackground(photo, alpha, blur)
+    for run in runs(alpha, blur):
+        place = (run.rows, run.columns)
+        if run.kind == "subject":
+            with clock("composite"):
+                portrait[place] = photo[place]
+            continue
+        with clock("blur"):
+            if background is None:
+                behind = _blurred(photo, alpha, blur, run)
+            else:
+                behind = background.patch(*place)
+        with clock("composite"):
+            if run.kind == "edge":
+                behind = _mixed(photo[place], behind, alpha[place])
+            portrait[place] = behind
+    return portrait
+
+
+def _mixed(front: Pixels, behind: Pixels, alpha: NDArray[np.uint8]) -> Pixels:
+    share = alpha.astype(np.float32) / 255
+    if front.dtype == np.uint8:
+        return np.asarray(cv2.blendLinear(front, behind, share, 1 - share), np.uint8)
+    return encode(
+        behind + share[:, :, np.newaxis] * (front - behind.astype(np.float32)), front.dtype
+    )
+
+
+def _blurred(photo: Pixels, alpha: NDArray[np.uint8], blur: Blur, run: Run) -> Pixels:
+    """Blur a run: its surroundings are read, and cut off again."""
+    read, kept = [], []
+    for part, length in zip((run.rows, run.columns), alpha.shape, strict=True):
+        start = max(part.start - blur.reach, 0)
+        read.append(slice(start, min(part.stop + blur.reach, length)))
+        kept.append(slice(part.start - start, part.stop - start))
+    around, inner = tuple(read), tuple(kept)
+    if run.kind == "background":
+        return blur_whole(photo[around], blur)[inner]
+    return encode(blur_without(photo[around], 255 - alpha[around], blur)[inner], photo.dtype)
+
+
+def runs(alpha: NDArray[np.uint8], blur: Blur) -> Iterator[Run]:
+    """Cut a photo into runs of tiles, from top to bottom, without gaps.
+
+    Parameters
+    ----------
+    alpha : (H, W) uint8, 0..255
+    blur : Blur
+        How far it reaches decides what is background alone.
+
+    Yields
+    ------
+    Run
+    """
+    height, width = alpha.shape
+    reach = blur.reach if blur.factor == 1 else 0
+    # rows read twice cost twice: at most one in four
+    step = max(BAND_BYTES // (3 * width), 8 * reach, 1)
+    for top in range(0, height, step):
+        rows = slice(top, min(top + step, height))
+        near = slice(max(top - reach, 0), rows.stop + reach)
+        least, most = alpha[rows].min(axis=0), alpha[rows].max(axis=0)
+        around = alpha[near].max(axis=0)
+        tiles = [slice(left, min(left + TILE, width)) for left in range(0, width, TILE)]
+        kinds = [_kind(tile, least, most, around, reach) for tile in tiles]
+        for kind, group in groupby(zip(kinds, tiles, strict=True), key=lambda one: one[0]):
+            members = [tile for _, tile in group]
+            yield Run(rows, slice(members[0].start, members[-1].stop), kind)
+
+
+def _kind(
+    tile: slice,
+    least: NDArray[np.uint8],
+    most: NDArray[np.uint8],
+    around: NDArray[np.uint8],
+    reach: int,
+) -> Kind:
+    if most[tile].any():
+        return "subject" if least[tile].min() == 255 else "edge"
+    near = around[max(tile.start - reach, 0) : tile.stop + reach]
+    return "beside" if reach and near.any() else "background"
+
+
+def _with_ground(
+    photo: Pixels,
+    alpha: NDArray[np.uint8],
+    blur: Blur,
+    portrait: Pixels,
+    depth: float,
+    ground: tuple[int, int],
+    clock: Clock,
+) -> Pixels:
+    """Blend towards a weaker blur and the photo itself, row by row down to the subject's feet."""
+    horizon, feet = ground
+    rows = np.arange(photo.shape[0], dtype=np.float32)
+    nearness = 2 * depth * np.clip((rows - horizon) / max(feet - horizon, 1), 0, 1)
+    first = int(np.searchsorted(nearness, 0, side="right"))
+    weaker = _at_one_depth(photo, alpha, Blur(blur.kernel, max(1.0, blur.size / 2)), clock)
+    with clock("composite"):
+        for start in range(first, len(rows), TILE):
+            part = slice(start, start + TILE)
+            share = nearness[part, np.newaxis, np.newaxis]
+            far, middle, sharp = (
+                image[part].astype(np.float32) for image in (portrait, weaker, photo)
+            )
+            mixed = np.where(
+                share <= 1, far + share * (middle - far), middle + (share - 1) * (sharp - middle)
+            )
+            portrait[part] = encode(mixed, photo.dtype)
+    return portrait
+
+
+def background_alone(photo: Pixels, alpha: NDArray[Any], blur: Blur) -> Pixels:
+    """Return what is put behind the subject, for looking at; of no meaning well inside it."""
+    share = _in_steps(alpha)
+    if blur.factor == 1:
+        return encode(blur_without(photo, 255 - share, blur), photo.dtype)
+    height, width = share.shape
+    return ReducedBackground(photo, share, blur).patch(slice(0, height), slice(0, width))
