@@ -8,6 +8,7 @@ pixels: where colours change, alpha changes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
@@ -185,7 +186,7 @@ def _guided(guide: NDArray[np.uint8], coarse: Float) -> RefinedAlpha:
     return _cut(slope, offset, colour)
 
 
-def _cut(slope: list[Plane], offset: Plane, colour: list[Plane]) -> RefinedAlpha:
+def _cut(slope: Sequence[Plane], offset: Plane, colour: Sequence[Plane]) -> RefinedAlpha:
     """Make the function 0 or 1 where it is beyond them all around: most of a photo is."""
     here = sum((factor * plane for factor, plane in zip(slope, colour, strict=True)), offset)
     around = np.ones((5, 5), np.uint8)
