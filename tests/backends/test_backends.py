@@ -13,7 +13,7 @@ import pytest
 from toolkit.backends import BACKENDS, find_backend, load_backend
 from toolkit.backends.onnx import OnnxBackend, read_metadata
 from toolkit.backends.tf import TfBackend
-from toolkit.catalog import load_catalog
+from toolkit.catalog import OUTPUT, load_catalog
 from toolkit.errors import BackendError, ExportError, GraphError, UsageError
 from toolkit.graphs import FrozenGraph, parse_graph, read_graph
 from toolkit.host import available_cores
@@ -106,7 +106,8 @@ def test_a_broken_or_missing_onnx_file_is_named(tmp_path: Path, content: bytes |
 
 def test_an_onnx_file_with_other_tensors_is_refused(tmp_path: Path) -> None:
     model = onnx.load(BUNDLED.onnx)
-    model.graph.output[0].name = model.graph.node[-1].output[0] = "Other:0"
+    (maker,) = [node for node in model.graph.node if OUTPUT.name in node.output]
+    model.graph.output[0].name = maker.output[0] = "Other:0"
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(ExportError, match=r"Other:0.*not ImageTensor:0 and SemanticPredictions:0"):
         OnnxBackend(tmp_path / "other.onnx", threads=1)

@@ -59,14 +59,14 @@ def count():
     return len(os.listdir("/proc/self/task"))
 
 before = count()
-segment = OnnxBackend.segment
+score = OnnxBackend.score
 
 def counting(backend, image, **options):
-    labels = segment(backend, image, **options)
+    found = score(backend, image, **options)
     print(json.dumps({"added": count() - before, "opencv": cv2.getNumThreads(), "asked": asked}))
-    return labels
+    return found
 
-OnnxBackend.segment = counting
+OnnxBackend.score = counting
 main()
 """
 """The command line, that says of its pools while a session is open."""
@@ -162,8 +162,9 @@ def test_the_pools_of_a_portrait_have_that_many(
 ) -> None:
     said = run("-c", COUNTING, "portrait", photo, "-o", tmp_path / "made.png", "-q").splitlines()
     pools = json.loads(next(line for line in said if line.startswith("{")))
-    # the thread that calls works too: a pool of n has n - 1 of its own
-    assert (pools["added"], pools["opencv"]) == (limit.cores - 1, limit.cores)
+    # the thread that calls works too: a pool of n has n - 1 of its own; OpenCV's begins when needed
+    assert pools["added"] in (limit.cores - 1, 2 * (limit.cores - 1))
+    assert pools["opencv"] == limit.cores
     assert 0 not in pools["asked"]  # no session is left to the runtime's default, which knows less
 
 

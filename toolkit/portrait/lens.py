@@ -26,9 +26,9 @@ from toolkit.portrait.blur import KERNEL_LIMIT
 Kernel = Literal["lens", "gaussian", "box"]
 KERNELS: tuple[Kernel, ...] = ("lens", "gaussian", "box")
 
-LIGHT_HEADROOM = 0.5
+LIGHT_HEADROOM = 0.2
 """A white pixel may have been brighter than white, as lamps are: its light counts for 1 / headroom,
-2 times its level, and dark ones for less than theirs."""
+5 times its light, and dark ones for about theirs."""
 
 SMALLEST_SIZE = 2
 """Pixels; a weaker blur does nothing."""
