@@ -51,7 +51,7 @@ def draw_pictures() -> dict[str, NDArray[np.uint8]]:
     return {
         "bundled.jpg": sheet(masks, columns=2, tile_size=(480, 480), legend=[]),
         "portrait.jpg": _before_and_after(photo, made),
-        "compare.jpg": fit(comparison(made, PERSON), 1200, 1200, exact=False),
+        "compare.jpg": fit(comparison(photo, made, PERSON), 1200, 1200, exact=False),
         "stages.jpg": fit(stages, LONGEST_SIDE, LONGEST_SIDE, exact=False),
     }
 

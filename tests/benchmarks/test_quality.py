@@ -231,7 +231,7 @@ def test_light_is_inverted() -> None:
         ("box", 13, 0.51, 0.3),
         ("box", 25, 0.51, 0.3),
         ("gaussian", 3, 1.6, 0.3),
-        ("gaussian", 13, 2.5, 0.5),
+        ("gaussian", 13, 1.6, 0.3),
         ("gaussian", 25.6, 3, 0.5),  # on a photo reduced by 3
         ("lens", 3, 1.6, 0.3),
         ("lens", 13, 6, 1),  # from here on a reduced photo: 3, 3, 5

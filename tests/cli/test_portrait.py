@@ -18,7 +18,7 @@ from tests.exifs import PLACE, XMP, camera_exif, exif_of_file
 from tests.samples import PaintedBackend, random_photo
 from toolkit import resolve
 from toolkit.backends import Backend
-from toolkit.cli.portrait import plan_jobs
+from toolkit.cli.portrait_files import plan_jobs
 from toolkit.errors import BackendError, UsageError
 from toolkit.exif import upright_exif
 from toolkit.media import demo_photo, read_photo, write_photo

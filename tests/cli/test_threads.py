@@ -43,15 +43,20 @@ os.sched_setaffinity(0, allowed[:int(os.environ["CORES"])])  # as taskset does
 COUNTING = """
 import json, os, sys
 import cv2
+import numpy as np
 import onnxruntime
-from toolkit.backends.onnx import OnnxBackend
+import toolkit.backends.onnx
+from toolkit import media
 from toolkit.cli import main
 
-Session, asked = onnxruntime.InferenceSession, []
+Session, asked, added = onnxruntime.InferenceSession, [], []
 
 def opening(model, sess_options=None, **options):
     asked.append(sess_options.intra_op_num_threads)
-    return Session(model, sess_options, **options)
+    start = count()
+    session = Session(model, sess_options, **options)
+    added.append(count() - start)
+    return session
 
 onnxruntime.InferenceSession = opening
 
@@ -59,14 +64,16 @@ def count():
     return len(os.listdir("/proc/self/task"))
 
 before = count()
-score = OnnxBackend.score
+write = media.write_photo
 
-def counting(backend, image, **options):
-    found = score(backend, image, **options)
-    print(json.dumps({"added": count() - before, "opencv": cv2.getNumThreads(), "asked": asked}))
-    return found
+def counting(*arguments, **options):
+    write(*arguments, **options)
+    # the pool of OpenCV begins with its first work that is large enough
+    cv2.blur(np.zeros((2000, 2000, 3), np.uint8), (9, 9))
+    found = {"opened": added[-1], "all": count() - before, "opencv": cv2.getNumThreads()}
+    print(json.dumps({**found, "asked": asked}))
 
-OnnxBackend.score = counting
+media.write_photo = counting
 main()
 """
 """The command line, that says of its pools while a session is open."""
@@ -162,9 +169,9 @@ def test_the_pools_of_a_portrait_have_that_many(
 ) -> None:
     said = run("-c", COUNTING, "portrait", photo, "-o", tmp_path / "made.png", "-q").splitlines()
     pools = json.loads(next(line for line in said if line.startswith("{")))
-    # the thread that calls works too: a pool of n has n - 1 of its own; OpenCV's begins when needed
-    assert pools["added"] in (limit.cores - 1, 2 * (limit.cores - 1))
-    assert pools["opencv"] == limit.cores
+    # the thread that calls works too: a pool of n has n - 1 of its own, and there are two
+    assert (pools["opened"], pools["opencv"]) == (limit.cores - 1, limit.cores)
+    assert pools["all"] == 2 * (limit.cores - 1)
     assert 0 not in pools["asked"]  # no session is left to the runtime's default, which knows less
 
 

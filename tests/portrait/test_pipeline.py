@@ -120,7 +120,7 @@ def test_a_stage_that_fails_is_timed_too() -> None:
     [
         lambda: Tutorial(0),
         lambda: Natural(size=0.5),
-        lambda: Natural(strength=0),
+        lambda: Natural(strength=-1),
         lambda: Natural(depth=1.5),
         lambda: Natural("heart"),  # type: ignore[arg-type]
     ],

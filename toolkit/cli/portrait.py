@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,6 +22,7 @@ from toolkit.cli.console import (
     guarded,
     limit_opencv,
 )
+from toolkit.cli.portrait_files import Job, plan_jobs
 from toolkit.errors import BackendError, PhotoError, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -30,28 +30,6 @@ if TYPE_CHECKING:
     from toolkit.catalog import Network
     from toolkit.media import Photo
     from toolkit.portrait import Edge, Kernel, Portrait, Style
-
-MARK = ".portrait"
-
-SMALLEST_STRENGTH = 1e-6
-"""Percent; stands for 0: no blur."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A photo and the files that are made of it."""
-
-    photo: Path
-    output: Path
-    stages: Path | None
-    overlay: Path | None
-    compare: Path | None
-
-    @property
-    def outputs(self) -> list[Path]:
-        """Every file that is written."""
-        pictures = (self.output, self.stages, self.overlay, self.compare)
-        return [path for path in pictures if path]
 
 
 @dataclass(frozen=True)
@@ -284,7 +262,7 @@ def _style(
     if name == "natural":
         if blur is not None and _given(context, "strength"):
             raise UsageError("--blur and --strength both say how large the blur is", "give one")
-        return Natural(kernel, strength or SMALLEST_STRENGTH, edge, depth, size=blur)
+        return Natural(kernel, strength, edge, depth, size=blur)
     for option in ("kernel", "strength", "edge", "depth"):
         if _given(context, option):
             raise UsageError(f"--{option} is of the natural style", "leave out --style tutorial")
@@ -299,81 +277,6 @@ def _about(style: Style) -> str:
     size = f"{style.strength:g} % of the longer side" if style.size is None else f"{style.size:g}"
     unit = "" if style.size is None else " pixels"
     return f"{style.kernel} blur of {size}{unit}, {style.edge} edge"
-
-
-def plan_jobs(
-    images: Sequence[Path],
-    output: str | None,
-    *,
-    stages: bool,
-    overlay: bool,
-    compare: bool = False,
-) -> list[Job]:
-    """Decide every file name before any work.
-
-    Parameters
-    ----------
-    images : sequence of Path
-    output : str or None
-        A file, or a folder: an existing one, or a name that ends with a slash; several photos take
-        any name that is not a photo's for a folder.
-    stages, overlay, compare : bool
-        Whether those pictures are written too.
-
-    Raises
-    ------
-    UsageError
-        A suffix that can't be written, or two photos would go to one file, or one over a photo.
-    """
-    jobs = []
-    for photo in images:
-        target = _output(photo, output, several=len(images) > 1)
-        stem = target.with_name(target.stem.removesuffix(MARK))
-        jobs.append(
-            Job(
-                photo,
-                target,
-                stem.with_name(f"{stem.name}.stages.png") if stages else None,
-                stem.with_name(f"{stem.name}.overlay.png") if overlay else None,
-                stem.with_name(f"{stem.name}.compare.png") if compare else None,
-            )
-        )
-    _refuse_collisions(jobs)
-    return jobs
-
-
-def _output(photo: Path, output: str | None, *, several: bool) -> Path:
-    from toolkit.media import WRITTEN_AS, check_writable
-
-    suffix = photo.suffix if photo.suffix.lower() in WRITTEN_AS else ".png"
-    name = f"{photo.stem}{MARK}{suffix}"
-    if output is None:
-        return photo.with_name(name)
-    path = Path(output)
-    if path.is_dir() or output.endswith(("/", os.sep)):
-        return path / name
-    if not several:
-        check_writable(path)
-        return path
-    if path.exists() or path.suffix.lower() in WRITTEN_AS:
-        raise UsageError(f"{output} is one file for several photos", "give a folder")
-    return path / name
-
-
-def _refuse_collisions(jobs: Sequence[Job]) -> None:
-    photos = {job.photo.resolve() for job in jobs}
-    makers: dict[Path, Path] = {}
-    for job in jobs:
-        for path in job.outputs:
-            target = path.resolve()
-            if target in photos:
-                raise UsageError(f"{path} is one of the photos", "choose another name with -o")
-            if target in makers:
-                raise UsageError(
-                    f"{makers[target]} and {job.photo} would both be written to {path}",
-                    "give them in two calls with -o",
-                )
-            makers[target] = job.photo
 
 
 def _do(
@@ -395,7 +298,7 @@ def _do(
             backend,
             subject=label,
             style=style,
-            stages=bool(job.stages or job.overlay or job.compare),
+            stages=bool(job.stages or job.overlay),
         )
         _write(job, photo, made, label, backend.network, writing, console)
     except (PhotoError, StoreError, BackendError) as error:
@@ -446,8 +349,8 @@ def _write(
     if made.stages and job.overlay:
         shown = overlay(eight_bits(made.stages.photo), made.stages.mask)
         write_photo(job.overlay, shown, photo.alpha)
-    if made.stages and job.compare:
-        write_photo(job.compare, comparison(made, label))
+    if job.compare:
+        write_photo(job.compare, comparison(photo.bgr, made, label))
 
 
 def _label_shares(made: Portrait, network: Network) -> Iterator[LabelShare]:

@@ -99,19 +99,14 @@ class RefinedAlpha:
 
     def _patch(self, photo: Pixels, rows: slice, columns: slice) -> Mask:
         """Return alpha of a part of the photo, the function interpolated bilinearly."""
-        spans, shares = zip(
-            *(
-                _interpolation(part, length, count)
-                for part, length, count in zip(
-                    (rows, columns), photo.shape[:2], self.function.shape[1:], strict=True
-                )
-            ),
-            strict=True,
-        )
-        # one product each way: a copy lets them be done by the matrix library
-        small = np.ascontiguousarray(self.function[:, spans[0], spans[1]])
-        function = np.matmul(shares[0], small).reshape(-1, small.shape[2]) @ shares[1].T
-        function = function.reshape(len(small), len(shares[0]), -1)
+        _, height, width = self.function.shape
+        left, right, across = _neighbours(columns, photo.shape[1], width)
+        above, below, down = _neighbours(rows, photo.shape[0], height)
+        span = slice(int(left[0]), int(right[-1]) + 1)
+        upper, lower = self.function[:, above, span], self.function[:, below, span]
+        lines = upper + down[:, np.newaxis] * (lower - upper)
+        first = lines[..., left - span.start]
+        function = first + across * (lines[..., right - span.start] - first)
         total = function[3]
         scale = np.float32(1 / top_level(photo.dtype))
         for factor, plane in zip(function, cv2.split(photo[rows, columns]), strict=False):
@@ -216,13 +211,14 @@ def _tiles(length: int) -> list[slice]:
     return [slice(start, min(start + TILE, length)) for start in range(0, length, TILE)]
 
 
-def _interpolation(part: slice, length: int, count: int) -> tuple[slice, Float]:
-    """Return what a part of a photo's axis is interpolated from, and the shares, (pixels, span)."""
-    span = _covering(part, length, count)
+def _neighbours(
+    part: slice, length: int, count: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Float]:
+    """Return between which two of a reduced axis each pixel of a part lies, and how far along."""
     places = (np.arange(part.start, part.stop) + 0.5) * (count / length) - 0.5
-    places = np.clip(places, 0, count - 1) - span.start
-    apart = np.abs(places[:, np.newaxis] - np.arange(span.stop - span.start))
-    return span, np.asarray(np.maximum(1 - apart, 0), np.float32)
+    places = np.clip(places, 0, count - 1)
+    first = places.astype(np.intp)
+    return first, np.minimum(first + 1, count - 1), np.asarray(places - first, np.float32)
 
 
 def _covering(part: slice, length: int, count: int) -> slice:

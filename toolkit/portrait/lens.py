@@ -85,17 +85,18 @@ class Blur:
         if self.kernel == "box":
             return 1
         if self.kernel == "gaussian":
-            return 1 if self.sigma < 2.5 else max(3, _odd(1.5 * math.sqrt(self.sigma)))
+            return 1 if self.sigma < 5 else max(3, _odd(1.5 * math.sqrt(self.sigma)))
         # the work on the reduced photo, (radius / factor)**2 on pixels / factor**2, stays the same
         return 1 if self.radius < 4 else max(3, _odd(1.1 * math.sqrt(self.radius)))
 
     @property
     def reach(self) -> int:
-        """How far away a pixel can be that has a part in another's mean, pixels."""
+        """How far around a patch is read to blur it, pixels; 0 where the photo is reduced."""
+        if self.factor > 1:
+            return 0
         if self.kernel == "box":
             return self.side // 2
-        kept = math.ceil(3 * self.sigma) if self.kernel == "gaussian" else math.ceil(self.radius)
-        return kept + (2 * self.factor if self.factor > 1 else 0)
+        return math.ceil(3 * self.sigma if self.kernel == "gaussian" else self.radius)
 
 
 def _odd(number: float) -> int:
@@ -119,11 +120,9 @@ def blur_whole(photo: Pixels, blur: Blur) -> Pixels:
     """
     if blur.size < SMALLEST_SIZE:
         return photo.copy()
-    if blur.kernel == "box":
-        return np.asarray(cv2.blur(photo, (blur.side,) * 2), photo.dtype)
-    if blur.kernel == "gaussian":
-        return np.asarray(cv2.GaussianBlur(photo, _taps(blur), blur.sigma), photo.dtype)
-    return encode(from_light(_convolve(to_light(photo), blur), photo.dtype), photo.dtype)
+    if blur.kernel == "lens":
+        return encode(from_light(_convolve(to_light(photo), blur), photo.dtype), photo.dtype)
+    return _convolve(photo, blur)
 
 
 def blur_without(photo: Pixels, weight: NDArray[np.uint8], blur: Blur) -> Float:
@@ -162,24 +161,19 @@ def _divided(total: Float, shares: Float) -> Float:
     return np.asarray(cv2.divide(total, each), np.float32)
 
 
-def _convolve(image: Float, blur: Blur, factor: int = 1) -> Float:
+def _convolve(image: Pixels, blur: Blur, factor: int = 1) -> Pixels:
     """Convolve with a blur's kernel, shrunk by a factor; what lies outside mirrors the inside.
 
     Reducing has taken means and enlarging will interpolate: the kernel is narrower by their
     variance.
     """
     if blur.kernel == "box":
-        return np.asarray(cv2.blur(image, (blur.side,) * 2), np.float32)
+        return np.asarray(cv2.blur(image, (blur.side,) * 2))
     if blur.kernel == "gaussian":
-        return np.asarray(
-            cv2.GaussianBlur(image, _taps(blur, factor), _left(blur.sigma**2, factor)), np.float32
-        )
-    radius = 2 * _left(blur.radius**2 / 4, factor)
-    return np.asarray(cv2.filter2D(image, -1, disc(radius)), np.float32)
-
-
-def _taps(blur: Blur, factor: int = 1) -> tuple[int, int]:
-    return (2 * math.ceil(3 * blur.sigma / factor) + 1,) * 2
+        taps = 2 * math.ceil(3 * blur.sigma / factor) + 1
+        sigma = _left(blur.sigma**2, factor)
+        return np.asarray(cv2.GaussianBlur(image, (taps, taps), sigma))
+    return np.asarray(cv2.filter2D(image, -1, disc(2 * _left(blur.radius**2 / 4, factor))))
 
 
 def _left(variance: float, factor: int) -> float:
@@ -263,10 +257,8 @@ class ReducedBackground:
         self._factor = blur.factor
         rows, self._top = _grid(height, self._factor)
         columns, self._left = _grid(width, self._factor)
-        total, shares = (
-            np.empty((rows, columns, 3), np.float32),
-            np.empty((rows, columns), np.float32),
-        )
+        total = np.empty((rows, columns, 3), np.float32)
+        shares = np.empty((rows, columns), np.float32)
         step = max(1, 64 // self._factor)
         for row in range(0, rows, step):
             count = min(step, rows - row)
@@ -274,10 +266,8 @@ class ReducedBackground:
             band = slice(max(top, 0), min(top + count * self._factor, height))
             part, weight = photo[band], 255 - alpha[band]
             light = to_light(part) if blur.kernel == "lens" else part
-            size, beyond = (
-                (columns, count),
-                (band.start - top, top + count * self._factor - band.stop),
-            )
+            size = (columns, count)
+            beyond = (band.start - top, top + count * self._factor - band.stop)
             if alpha[band].any():
                 means = self._means(weighed(light, weight), beyond, size)
             else:

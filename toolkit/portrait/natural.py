@@ -148,7 +148,7 @@ def runs(alpha: NDArray[np.uint8], blur: Blur) -> Iterator[Run]:
     Run
     """
     height, width = alpha.shape
-    reach = blur.reach if blur.factor == 1 else 0
+    reach = blur.reach
     # rows read twice cost twice: at most one in four
     step = max(BAND_BYTES // (3 * width), 8 * reach, 1)
     for top in range(0, height, step):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,7 +78,7 @@ class Natural:
     kernel : {"lens", "gaussian", "box"}
         See `toolkit.portrait.lens.Blur`.
     strength : float
-        Of the blur: its size in percent of the photo's longer side.
+        Of the blur: its size in percent of the photo's longer side; 0: none.
     size : float, optional
         In pixels, instead of `strength`.
     edge : {"guided", "watershed", "none"}
@@ -95,9 +96,9 @@ class Natural:
     def __post_init__(self) -> None:
         if self.size is not None:
             Blur(self.kernel, self.size)  # says what is wrong with it
-        if not 0 < self.strength <= 100:
+        if not 0 <= self.strength <= 100:
             raise UsageError(
-                f"a strength of {self.strength:g} % is not possible", "choose up to 100"
+                f"a strength of {self.strength:g} % is not possible", "choose from 0 to 100"
             )
         if not 0 <= self.depth <= 1:
             raise UsageError(f"a depth of {self.depth:g} is not possible", "choose from 0 to 1")
@@ -118,7 +119,7 @@ class Stages:
 
     Attributes
     ----------
-    photo : (H, W, 3) uint8, BGR
+    photo : (H, W, 3), BGR, as it was given
     network_input : (h, w, 3) uint8, RGB
     labels : (h, w) integer
         The label map.
@@ -126,23 +127,23 @@ class Stages:
         The subject at the network's size: 0 or 255 in the tutorial's style, else its probability.
     mask : (H, W) uint8, 0..255
         The subject at the photo's size: 0 or 255 in the tutorial's style, else alpha.
-    background : (H, W, 3) uint8, BGR
+    background : (H, W, 3), BGR, of the photo's dtype
         The photo with the subject painted black.
-    blurred : (H, W, 3) uint8, BGR
+    blurred : (H, W, 3), BGR, of the photo's dtype
         The background blurred; in the natural style without the subject, and of no meaning well
         inside it.
-    portrait : (H, W, 3) uint8, BGR
+    portrait : (H, W, 3), BGR, of the photo's dtype
         The result.
     """
 
-    photo: NDArray[np.uint8]
+    photo: Pixels
     network_input: NDArray[np.uint8]
     labels: NDArray[np.integer[Any]]
     network_mask: NDArray[np.uint8]
     mask: NDArray[np.uint8]
-    background: NDArray[np.uint8]
-    blurred: NDArray[np.uint8]
-    portrait: NDArray[np.uint8]
+    background: Pixels
+    blurred: Pixels
+    portrait: Pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +166,7 @@ class Portrait:
         Every picture on the way, where they were asked for.
     """
 
-    image: NDArray[np.uint8]
+    image: Pixels
     subject_found: bool
     labels: NDArray[np.integer[Any]]
     shares: dict[int, float]
@@ -249,7 +250,7 @@ def make_portrait(
         background = hide_subject(photo, mask)
         drawn = (network_mask, mask, background, blur(background, style.kernel))
     elif stages:
-        drawn = _looked_at(photo, probability, alpha, blurring)
+        drawn = _looked_at(photo, labels.shape, probability, alpha, blurring)
     return Portrait(
         image=image,
         subject_found=found,
@@ -271,12 +272,17 @@ def _ground(subject: NDArray[np.bool_], height: int) -> tuple[int, int] | None:
 
 
 def _looked_at(
-    photo: Pixels, probability: Float, alpha: NDArray[np.uint8], blurring: Blur
+    photo: Pixels,
+    size: tuple[int, ...],
+    probability: Float,
+    alpha: NDArray[np.uint8],
+    blurring: Blur,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Pixels, Pixels]:
     """Make the pictures on the way of the natural style."""
     without = encode(weighed(photo, 255 - alpha) / np.float32(255), photo.dtype)
+    network_mask = encode(255 * probability, np.uint8)
     return (
-        encode(255 * probability, np.uint8),
+        np.asarray(cv2.resize(network_mask, size[::-1]), np.uint8),
         alpha,
         without,
         background_alone(photo, alpha, blurring),

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.pixels import eight_bits
+from toolkit.pixels import Pixels, eight_bits
 from toolkit.portrait import (
     Portrait,
     Stages,
@@ -126,28 +126,22 @@ def contact_sheet(stages: Stages, labels: Sequence[str] = ()) -> NDArray[np.uint
     )
 
 
-def comparison(made: Portrait, subject: int) -> NDArray[np.uint8]:
+def comparison(photo: Pixels, made: Portrait, subject: int) -> NDArray[np.uint8]:
     """Put photo, the tutorial's portrait and this one side by side, with an edge enlarged.
 
     Parameters
     ----------
+    photo : (H, W, 3) BGR
     made : Portrait
-        With its stages.
+        Of it.
     subject : int
         The label that stayed sharp.
 
     Returns
     -------
     (H, W, 3) uint8, BGR
-
-    Raises
-    ------
-    ValueError
-        The portrait has no stages.
     """
-    if made.stages is None:
-        raise ValueError("make the portrait with stages=True")
-    photo, ours = eight_bits(made.stages.photo), eight_bits(made.image)
+    photo, ours = eight_bits(photo), eight_bits(made.image)
     height, width = photo.shape[:2]
     mask = photo_mask(subject_mask(made.labels, subject), height, width)
     pictures = {"Photo": photo, "Tutorial": photo, "This portrait": ours}
