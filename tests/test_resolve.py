@@ -111,6 +111,20 @@ def test_an_export_is_only_used_for_the_graph_it_was_made_from(tmp_path: Path) -
 
 
 @pytest.mark.tensorflow
+def test_logits_are_given_where_they_are_asked_for_and_an_export_has_them(tmp_path: Path) -> None:
+    model = resolve_model(str(write_graph(tmp_path / "net.pb", crop=65, width=4).source))
+    with_logits = convert_model(model.graph(), profile="exact-logits").path
+    assert find_export(model) == with_logits  # it serves where none are asked for
+    without = convert_model(model.graph(), profile="exact").path
+    assert find_export(model) == without
+    assert find_export(model, logits=True) == with_logits
+    with_logits.unlink()
+    assert find_export(model, logits=True) == without
+    without.unlink()
+    assert ensure_export(model, logits=True) == with_logits
+
+
+@pytest.mark.tensorflow
 def test_the_onnx_backend_converts_first_where_there_is_no_export(
     tiny_graph: FrozenGraph, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from tests.conftest import write_graph
 from toolkit.backends import BACKENDS, load_backend
+from toolkit.backends.base import SoftBackend
 from toolkit.backends.tf import TfBackend
 from toolkit.catalog import load_catalog
 from toolkit.graphs import FrozenGraph, read_graph
 from toolkit.media import demo_photo, read_photo
 from toolkit.parity import compare_label_maps
-from toolkit.portrait import preprocess
+from toolkit.portrait import PERSON, preprocess
+from toolkit.portrait.alpha import probability_of
 from toolkit.verify import synthetic_images
 
 pytestmark = pytest.mark.tensorflow
@@ -105,3 +107,20 @@ def test_the_real_network_agrees_on_real_photos(shared: Path, tmp_path: Path) ->
     }
     for name in CANDIDATES:
         check_agreement(graph, export, images, name)
+
+
+@pytest.mark.parametrize("name", ["tf", *CANDIDATES])
+def test_every_runtime_scores_the_subject_as_onnx_runtime_does(name: str) -> None:
+    image = preprocess(demo_photo()[100:400], BUNDLED.network.crop)
+    artefact = BUNDLED.onnx if name != "tf" else read_graph(BUNDLED.graph, name=BUNDLED.name)
+    chances = []
+    for runtime, file in (("onnx", BUNDLED.onnx), (name, artefact)):
+        with load_backend(runtime, file, threads=1) as backend:
+            assert getattr(backend, "gives_logits", False)
+            labels, margin = cast(SoftBackend, backend).score(image, subject=PERSON)
+            assert np.array_equal(labels, backend.segment(image))
+            chances.append(probability_of(margin, labels.shape, BUNDLED.network.crop))
+    assert chances[0].min() < 0.1
+    assert chances[0].max() > 0.9
+    # TF1's grid is the one that the graph has enlarged already
+    assert np.abs(chances[0] - chances[1]).max() < 0.05

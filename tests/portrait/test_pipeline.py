@@ -183,6 +183,12 @@ def test_the_natural_edge_is_made_of_the_logits_where_the_backend_gives_them() -
     assert abs(int(np.abs(row - 128).argmin()) - 20) <= 1
 
 
+def test_the_networks_mask_is_of_the_networks_size() -> None:
+    made = make_portrait(random_photo(1, 300, 500), Scored(crop=(513, 513)), stages=True)
+    assert made.stages is not None
+    assert made.stages.network_mask.shape == made.stages.labels.shape == made.network_size
+
+
 def test_the_ground_is_sharp_at_the_feet_and_only_there() -> None:
     photo = random_photo(1, 240, 160)
     labels = np.zeros((97, 65), np.int64)

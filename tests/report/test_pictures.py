@@ -14,6 +14,7 @@ from toolkit.portrait import make_portrait
 from toolkit.report import pictures
 from toolkit.report.canvas import Colour, LegendItem, Tile, fit, sheet
 from toolkit.report.pictures import (
+    comparison,
     contact_sheet,
     difference_picture,
     label_colours,
@@ -89,6 +90,33 @@ def test_the_contact_sheet_shows_every_stage(monkeypatch: pytest.MonkeyPatch) ->
     for tile, picture in zip(laid_out, expected, strict=True):
         assert np.array_equal(tile.picture, picture), tile.title
     assert sorted(item.text.split("  ")[0] for item in legends) == ["background", "label 15"]
+
+
+def test_a_comparison_shows_photo_tutorial_and_portrait(monkeypatch: pytest.MonkeyPatch) -> None:
+    laid_out: list[Tile] = []
+
+    def catch(tiles: list[Tile], **_: object) -> NDArray[np.uint8]:
+        laid_out.extend(tiles)
+        return np.zeros((1, 1, 3), np.uint8)
+
+    monkeypatch.setattr(pictures, "sheet", catch)
+    photo = random_photo(1, 90, 120)
+    made = make_portrait(photo, PaintedBackend())
+    comparison(photo, made, 15)
+    expected = [photo, tutorial.portrait(photo, PaintedBackend().segment, crop=65), made.image]
+    spots = [tile.picture for tile in laid_out[3:]]
+    assert [tile.title for tile in laid_out[:3]] == ["Photo", "Tutorial", "This portrait"]
+    height, width = spots[0].shape[:2]
+    # the patch that is enlarged is the same place of each picture
+    places = [
+        (row, column)
+        for row in range(90 - height + 1)
+        for column in range(120 - width + 1)
+        if np.array_equal(photo[row : row + height, column : column + width], spots[0])
+    ]
+    ((row, column),) = places
+    for picture, spot in zip(expected, spots, strict=True):
+        assert np.array_equal(picture[row : row + height, column : column + width], spot)
 
 
 def test_the_contact_sheet_says_where_nothing_was_found() -> None:
