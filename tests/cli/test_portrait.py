@@ -156,6 +156,19 @@ def test_compare_shows_photo_tutorial_and_this_one(
     assert shown.shape[1] > 3 * 400
 
 
+def test_pictures_of_a_transparent_photo_of_16_bits_have_8(
+    toolkit: Command, painted: PaintedBackend, tmp_path: Path
+) -> None:
+    deep = np.random.default_rng(0).integers(0, 65536, (60, 80, 4)).astype(np.uint16)
+    write_photo(tmp_path / "deep.png", deep[..., :3], deep[..., 3])
+    options = ("--stages", "--overlay", "--compare")
+    assert toolkit("portrait", tmp_path / "deep.png", *options).code == 0
+    shown = read_photo(tmp_path / "deep.overlay.png", deep=True)
+    assert shown.alpha is not None
+    assert shown.alpha.dtype == np.uint8
+    assert np.array_equal(shown.alpha, eight_bits(deep[..., 3]))
+
+
 def test_sixteen_bits_stay_sixteen(
     toolkit: Command, painted: PaintedBackend, tmp_path: Path
 ) -> None:

@@ -348,7 +348,8 @@ def _write(
         write_photo(job.stages, contact_sheet(made.stages, network.labels))
     if made.stages and job.overlay:
         shown = overlay(eight_bits(made.stages.photo), made.stages.mask)
-        write_photo(job.overlay, shown, photo.alpha)
+        alpha = None if photo.alpha is None else eight_bits(photo.alpha)
+        write_photo(job.overlay, shown, alpha)
     if job.compare:
         write_photo(job.compare, comparison(photo.bgr, made, label))
 
