@@ -19,8 +19,10 @@ def top_level(dtype: Any) -> float:
     return float(np.iinfo(dtype).max) if np.issubdtype(dtype, np.integer) else 1.0
 
 
-def encode(levels: Float, dtype: Any) -> Pixels:
-    """Round levels to a dtype."""
+def encode(levels: Pixels, dtype: Any) -> Pixels:
+    """Round levels to a dtype; the same array where they have it."""
+    if levels.dtype == dtype:
+        return levels
     if np.dtype(dtype) == np.uint8:
         nothing: Any = (0.0,) * 4  # OpenCV's types know no scalar here
         return np.asarray(cv2.add(levels, nothing, dtype=cv2.CV_8U), np.uint8)

@@ -66,10 +66,10 @@ def test_every_pixel_is_the_function_of_its_colour(
         alpha = found.of(photo)
     rows, columns = (
         np.clip((np.arange(length) + 0.5) * (count / length) - 0.5, 0, count - 1)
-        for length, count in ((height, found.function.shape[1]), (width, found.function.shape[2]))
+        for length, count in ((height, found.function.shape[0]), (width, found.function.shape[1]))
     )
     across, down = (np.asarray(part, np.float32) for part in np.meshgrid(columns, rows))
-    function = [cv2.remap(part, across, down, cv2.INTER_LINEAR) for part in found.function]
+    function = cv2.split(cv2.remap(found.function, across, down, cv2.INTER_LINEAR))
     total = function[3] + sum(function[n] * photo[..., n] / top for n in range(3))
     # OpenCV interpolates in steps of 1/32
     slack = 255 * np.abs(found.function).max() / 16 + 1
@@ -87,7 +87,7 @@ def test_far_from_the_edge_it_is_sure() -> None:
 def test_a_large_photo_is_refined_on_a_small_one() -> None:
     photo, figure = scene(1000, 1500)
     found = refine(photo[..., ::-1], coarse(figure), "guided")
-    assert max(found.function.shape[1:]) == GUIDE_SIDE
+    assert max(found.function.shape[:2]) == GUIDE_SIDE
 
 
 @pytest.mark.parametrize(("stride", "crop"), [(8, 65), (16, 65), (1, 33)])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests import tutorial
@@ -32,6 +32,7 @@ def soft(seed: int, height: int, width: int) -> np.ndarray:
 @given(
     seed=seeds, height=sides, width=sides, kernel=st.sampled_from(KERNELS), size=sizes, dtype=dtypes
 )
+@example(seed=0, height=1, width=2, kernel="gaussian", size=7.0, dtype=np.uint8)
 def test_alpha_1_is_the_photo_and_alpha_0_the_blurred_background(
     seed: int, height: int, width: int, kernel: Kernel, size: float, dtype: Any
 ) -> None:

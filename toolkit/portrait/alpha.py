@@ -26,7 +26,7 @@ EDGES: tuple[Edge, ...] = ("guided", "watershed", "none")
 Mask = NDArray[np.uint8]
 Plane = NDArray[np.floating[Any]]
 
-TILE = 32
+TILE = 48
 """Pixels; what is decided together whether an edge runs through it."""
 
 GUIDE_SIDE = 257
@@ -52,66 +52,61 @@ class RefinedAlpha:
 
     Attributes
     ----------
-    function : (4, h, w) float32
+    function : (h, w, 4) float32
         On a reduced photo: factors of blue, green and red of 0..1, and what is added.
+    inside, outside : (h, w) bool
+        Where alpha is 1, and 0, whatever the colour.
     """
 
     function: Float
+    inside: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
 
     def of(self, photo: Pixels) -> Mask:
         """Return alpha of the photo, (H, W) uint8 of 0..255."""
         height, width = photo.shape[:2]
         alpha = np.empty((height, width), np.uint8)
         rows, columns = _tiles(height), _tiles(width)
-        least, most = self._bounds(rows, columns, (height, width))
-        for part, low, high in zip(rows, least, most, strict=True):
-            row = zip(low.tolist(), high.tolist(), columns, strict=True)
-            for (lowest, highest), group in groupby(row, key=lambda tile: tile[:2]):
+        inside, outside = (
+            _throughout(where, rows, columns, (height, width))
+            for where in (self.inside, self.outside)
+        )
+        for part, within, without in zip(rows, inside, outside, strict=True):
+            kinds = zip(within.tolist(), without.tolist(), columns, strict=True)
+            for (sure, nothing), group in groupby(kinds, key=lambda tile: tile[:2]):
                 tiles = [tile[2] for tile in group]
-                run = slice(tiles[0].start, tiles[-1].stop)
-                alpha[part, run] = (
-                    255 * lowest if lowest == highest else self._patch(photo, part, run)
-                )
+                place = (part, slice(tiles[0].start, tiles[-1].stop))
+                alpha[place] = 255 * sure if sure or nothing else self._patch(photo, *place)
         return alpha
-
-    def _bounds(
-        self, rows: list[slice], columns: list[slice], size: tuple[int, int]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return of each tile whether all of it is the subject, and whether anything may be."""
-        offset = self.function[3]
-        edge = self.function[:3].any(axis=0) | ((offset > 0) & (offset < 1))
-        found = []
-        for reduce, of_pixels in (
-            (np.minimum, (offset >= 1) & ~edge),
-            (np.maximum, (offset > 0) | edge),
-        ):
-            tiled = of_pixels
-            for axis, (parts, length) in enumerate(zip((rows, columns), size, strict=True)):
-                spans = [_covering(part, length, offset.shape[axis]) for part in parts]
-                places = [place for span in spans for place in (span.start, span.stop)]
-                # one more row or column, never read: a stop may lie behind the last
-                wider = np.concatenate([tiled, tiled.take([-1], axis=axis)], axis=axis)
-                tiled = reduce.reduceat(wider, places, axis=axis).take(
-                    range(0, len(places), 2), axis=axis
-                )
-            found.append(tiled)
-        return found[0], found[1]
 
     def _patch(self, photo: Pixels, rows: slice, columns: slice) -> Mask:
         """Return alpha of a part of the photo, the function interpolated bilinearly."""
-        _, height, width = self.function.shape
-        left, right, across = _neighbours(columns, photo.shape[1], width)
-        above, below, down = _neighbours(rows, photo.shape[0], height)
-        span = slice(int(left[0]), int(right[-1]) + 1)
-        upper, lower = self.function[:, above, span], self.function[:, below, span]
-        lines = upper + down[:, np.newaxis] * (lower - upper)
-        first = lines[..., left - span.start]
-        function = first + across * (lines[..., right - span.start] - first)
-        total = function[3]
-        scale = np.float32(1 / top_level(photo.dtype))
-        for factor, plane in zip(function, cv2.split(photo[rows, columns]), strict=False):
-            total += factor * (plane * scale)
-        return encode(total * np.float32(255), np.uint8)
+        down, across = (
+            count / length
+            for count, length in zip(self.function.shape[:2], photo.shape[:2], strict=True)
+        )
+        back = np.array(
+            [
+                [across, 0, (columns.start + 0.5) * across - 0.5],
+                [0, down, (rows.start + 0.5) * down - 0.5],
+            ]
+        )
+        function = cv2.warpAffine(
+            self.function,
+            back,
+            (columns.stop - columns.start, rows.stop - rows.start),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        part = photo[rows, columns]
+        if part.dtype == np.float64:
+            part = part.astype(np.float32)
+        # with a fourth channel that is white all four are weighed and summed in OpenCV's own loops
+        white = cv2.cvtColor(part, cv2.COLOR_BGR2BGRA)
+        scale = 255 / top_level(photo.dtype)
+        weighed = cv2.multiply(function, white, dst=function, scale=scale, dtype=cv2.CV_32F)
+        total = np.asarray(cv2.reduce(weighed.reshape(-1, 4), 1, cv2.REDUCE_SUM), np.float32)
+        return encode(total.reshape(part.shape[:2]), np.uint8)
 
 
 def refine(network_input: NDArray[np.uint8], probability: Float, edge: Edge) -> RefinedAlpha:
@@ -147,7 +142,8 @@ def refine(network_input: NDArray[np.uint8], probability: Float, edge: Edge) -> 
     if edge == "watershed":
         seeds = np.where(coarse > SURE, 2, np.where(coarse < 1 - SURE, 1, 0)).astype(np.int32)
         coarse = (cv2.watershed(guide, seeds) == 2).astype(np.float32)
-    return RefinedAlpha(np.stack([*np.zeros((3, *coarse.shape), np.float32), coarse]))
+    nothing = np.zeros_like(coarse)
+    return RefinedAlpha(_merged([nothing] * 3, coarse), coarse >= 1, coarse <= 0)
 
 
 def guide_size(height: int, width: int) -> tuple[int, int]:
@@ -185,12 +181,16 @@ def _cut(slope: Sequence[Plane], offset: Plane, colour: Sequence[Plane]) -> Refi
     """Make the function 0 or 1 where it is beyond them all around: most of a photo is."""
     here = sum((factor * plane for factor, plane in zip(slope, colour, strict=True)), offset)
     around = np.ones((5, 5), np.uint8)
-    outside = np.asarray(cv2.dilate(here, around)) <= 0
     inside = np.asarray(cv2.erode(here, around)) >= 1
-    function = np.stack([*slope, offset])
-    function[:, inside | outside] = 0
-    function[3, inside] = 1
-    return RefinedAlpha(function)
+    outside = np.asarray(cv2.dilate(here, around)) <= 0
+    unsure = (~(inside | outside)).astype(np.float32)
+    return RefinedAlpha(
+        _merged([factor * unsure for factor in slope], offset * unsure + inside), inside, outside
+    )
+
+
+def _merged(slope: Sequence[Plane], offset: Plane) -> Float:
+    return np.asarray(cv2.merge([*slope, offset]), np.float32)
 
 
 def _solve(spread: list[Plane], right: list[Plane]) -> list[Plane]:
@@ -211,14 +211,19 @@ def _tiles(length: int) -> list[slice]:
     return [slice(start, min(start + TILE, length)) for start in range(0, length, TILE)]
 
 
-def _neighbours(
-    part: slice, length: int, count: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp], Float]:
-    """Return between which two of a reduced axis each pixel of a part lies, and how far along."""
-    places = (np.arange(part.start, part.stop) + 0.5) * (count / length) - 0.5
-    places = np.clip(places, 0, count - 1)
-    first = places.astype(np.intp)
-    return first, np.minimum(first + 1, count - 1), np.asarray(places - first, np.float32)
+def _throughout(
+    where: NDArray[np.bool_], rows: list[slice], columns: list[slice], size: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Return of each tile of a photo whether something is so on all it is interpolated from."""
+    for axis, (parts, length) in enumerate(zip((rows, columns), size, strict=True)):
+        spans = [_covering(part, length, where.shape[axis]) for part in parts]
+        places = [place for span in spans for place in (span.start, span.stop)]
+        # one more row or column, never read: a stop may lie behind the last
+        wider = np.concatenate([where, where.take([-1], axis=axis)], axis=axis)
+        where = np.logical_and.reduceat(wider, places, axis=axis).take(
+            range(0, len(places), 2), axis=axis
+        )
+    return where
 
 
 def _covering(part: slice, length: int, count: int) -> slice:

@@ -96,7 +96,7 @@ class Blur:
             return 0
         if self.kernel == "box":
             return self.side // 2
-        return math.ceil(3 * self.sigma if self.kernel == "gaussian" else self.radius)
+        return round(3 * self.sigma) if self.kernel == "gaussian" else math.ceil(self.radius)
 
 
 def _odd(number: float) -> int:
@@ -122,7 +122,10 @@ def blur_whole(photo: Pixels, blur: Blur) -> Pixels:
         return photo.copy()
     if blur.kernel == "lens":
         return encode(from_light(_convolve(to_light(photo), blur), photo.dtype), photo.dtype)
-    return _convolve(photo, blur)
+    # OpenCV's loops over 16 bits are the slowest there are
+    plain = photo.dtype == np.uint8 or blur.kernel == "box"
+    levels = photo if plain else photo.astype(np.float32, copy=False)
+    return encode(_convolve(levels, blur), photo.dtype)
 
 
 def blur_without(photo: Pixels, weight: NDArray[np.uint8], blur: Blur) -> Float:
@@ -170,9 +173,11 @@ def _convolve(image: Pixels, blur: Blur, factor: int = 1) -> Pixels:
     if blur.kernel == "box":
         return np.asarray(cv2.blur(image, (blur.side,) * 2))
     if blur.kernel == "gaussian":
-        taps = 2 * math.ceil(3 * blur.sigma / factor) + 1
-        sigma = _left(blur.sigma**2, factor)
-        return np.asarray(cv2.GaussianBlur(image, (taps, taps), sigma))
+        bell = cv2.getGaussianKernel(
+            2 * round(3 * blur.sigma / factor) + 1, _left(blur.sigma**2, factor)
+        )
+        # in floats whatever the photo's dtype: OpenCV's own of 8 bits has taps of 8 bits
+        return np.asarray(cv2.sepFilter2D(image, cv2.CV_32F, bell, bell))
     return np.asarray(cv2.filter2D(image, -1, disc(2 * _left(blur.radius**2 / 4, factor))))
 
 
@@ -234,10 +239,9 @@ def from_light(light: Float, dtype: Any) -> Float:
     """Turn light back into levels of a dtype, 0..`top_level`, not rounded; inverts `to_light`."""
     linear = np.maximum(light, 0)
     linear = linear * (1 + LIGHT_HEADROOM) / (1 + linear)
-    level = np.where(
-        linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-6) ** (1 / 2.4) - 0.055
-    )
-    return np.asarray(np.clip(level, 0, 1) * top_level(dtype), np.float32)
+    # sRGB's straight part lies above its root up to where they meet, and is cut there
+    level = np.maximum(1.055 * linear ** (1 / 2.4) - 0.055, np.minimum(12.92 * linear, 0.04045))
+    return np.asarray(np.minimum(level, 1) * top_level(dtype), np.float32)
 
 
 class ReducedBackground:
@@ -264,30 +268,26 @@ class ReducedBackground:
             count = min(step, rows - row)
             top = row * self._factor - self._top
             band = slice(max(top, 0), min(top + count * self._factor, height))
-            part, weight = photo[band], 255 - alpha[band]
+            # nothing lies beyond the photo: there it is black, and without weight
+            right = columns * self._factor - self._left - width
+            border = (band.start - top, top + count * self._factor - band.stop, self._left, right)
+            part = _bordered(photo[band], border)
+            weight = np.asarray(_bordered(255 - alpha[band], border), np.uint8)
             light = to_light(part) if blur.kernel == "lens" else part
-            size = (columns, count)
-            beyond = (band.start - top, top + count * self._factor - band.stop)
-            if alpha[band].any():
-                means = self._means(weighed(light, weight), beyond, size)
-            else:
-                means = self._means(light.astype(np.float32), beyond, size) * np.float32(255)
-            total[row : row + count] = means
-            shares[row : row + count] = self._means(weight.astype(np.float32), beyond, size)
-        mean = _divided(_convolve(total, blur, self._factor), _convolve(shares, blur, self._factor))
-        if blur.kernel == "lens":
-            mean = from_light(mean, photo.dtype)
-        self._small = encode(mean, photo.dtype)
-
-    def _means(self, part: Float, beyond: tuple[int, int], size: tuple[int, int]) -> Float:
-        """Return the mean of each block of some rows of the grid; nothing lies beyond the photo."""
-        right = size[0] * self._factor - self._left - part.shape[1]
-        if any(beyond) or self._left or right:
-            part = np.asarray(
-                cv2.copyMakeBorder(part, *beyond, self._left, right, cv2.BORDER_CONSTANT, value=0),
-                np.float32,
-            )
-        return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.float32)
+            for whole, seen in ((total, weighed(light, weight)), (shares, weight)):
+                whole[row : row + count] = cv2.resize(
+                    seen.astype(np.float32, copy=False),
+                    (columns, count),
+                    interpolation=cv2.INTER_AREA,
+                )
+        total, shares = (_convolve(image, blur, self._factor) for image in (total, shares))
+        self._small = np.empty(total.shape, photo.dtype)
+        for row in range(0, rows, step):
+            done = slice(row, row + step)
+            mean = _divided(total[done], shares[done])
+            if blur.kernel == "lens":
+                mean = from_light(mean, photo.dtype)
+            self._small[done] = encode(mean, photo.dtype)
 
     def patch(self, rows: slice, columns: slice) -> Pixels:
         """Return a part of it at the photo's size, of the photo's dtype."""
@@ -306,6 +306,10 @@ class ReducedBackground:
         size = ((right - left) * factor, (bottom - top) * factor)
         enlarged = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
         return np.asarray(enlarged[kept_rows, kept_columns], self._small.dtype)
+
+
+def _bordered(image: Pixels, border: tuple[int, int, int, int]) -> Pixels:
+    return np.asarray(cv2.copyMakeBorder(image, *border, cv2.BORDER_CONSTANT, value=0))
 
 
 def _grid(length: int, factor: int) -> tuple[int, int]:
