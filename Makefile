@@ -46,7 +46,7 @@ MEASURE = rm -f $(1).json $(1).html; \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo page photo-there test test-slow lint format bench core-cost gate-proof lock clean
+.PHONY: help demo page photo-there test test-slow lint format bench core-cost natural-cost gate-proof lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
@@ -85,6 +85,10 @@ bench: $(READY) ## time the core, then every backend: a table and .benchmarks/re
 core-cost: $(READY) ## time and memory of the core from 0.3 to 20 MP: figures and docs/cost.md anew
 	$(BIN)/python -m benchmarks.core_cost measure
 	$(BIN)/python -m benchmarks.core_cost draw
+
+natural-cost: $(READY) ## the natural style's time and memory: figures and docs/portrait.md anew
+	$(BIN)/python -m benchmarks.natural_cost measure
+	$(BIN)/python -m benchmarks.natural_cost draw
 
 gate-proof: $(READY) ## simulate the gate from recorded noise: figures and docs/gate-proof.md anew
 	$(BIN)/python -m benchmarks.gate.simulate

@@ -14,7 +14,6 @@ import dataclasses
 import json
 import math
 import random
-import re
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.pages import put_tables
 from benchmarks.scenes import OFFICIAL_CROP, made_labels, made_photo
 from toolkit.bench.usage import max_rss_bytes, rss_bytes
 from toolkit.catalog import Network, load_catalog
@@ -44,7 +44,6 @@ HERE = Path(__file__).resolve().parent
 RESULT = HERE / "core-cost.json"
 PAGE = HERE.parent / "docs" / "cost.md"
 PICTURE = PAGE.parent / "images" / "core-cost.svg"
-TABLE = re.compile(r"(<!-- table -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -277,7 +276,7 @@ def main() -> None:
     else:
         costs = read_costs()
         draw(costs, PICTURE)
-        PAGE.write_text(TABLE.sub(rf"\g<1>{table(costs)}\g<2>", PAGE.read_text()))
+        PAGE.write_text(put_tables(PAGE.read_text(), {"cost": table(costs)}))
 
 
 if __name__ == "__main__":

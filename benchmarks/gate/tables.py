@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import NormalDist, median
@@ -30,10 +29,10 @@ from benchmarks.gate.simulate import (
     Simulated,
     read_simulated,
 )
+from benchmarks.pages import put_tables
 from toolkit.bench.schema import STAGES
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "gate-proof.md"
-MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 RULE_NAMES = dict(zip(RULES, ("the gate's", "head against one base", "Mann-Whitney"), strict=True))
 NOISE_NAMES = {
@@ -250,12 +249,9 @@ def filled(page: str) -> str:
     Raises
     ------
     ValueError
-        A table has no marker there, or a marker no table.
+        A table has no mark there.
     """
-    tables = made()
-    if [name for _, name, _ in MARKED.findall(page)] != list(tables):
-        raise ValueError(f"the page needs these tables, in this order: {', '.join(tables)}")
-    return MARKED.sub(lambda found: f"{found[1]}\n{tables[found[2]]}\n{found[3]}", page)
+    return put_tables(page, {name: f"\n{table}\n" for name, table in made().items()})
 
 
 if __name__ == "__main__":

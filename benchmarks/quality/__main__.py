@@ -13,9 +13,10 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from benchmarks.pages import put_tables
 from benchmarks.quality import edges, halo
 from benchmarks.quality.chains import Compared, compare
-from benchmarks.quality.report import Quality, failures, into_page, markdown, write
+from benchmarks.quality.report import Quality, failures, markdown, write
 from benchmarks.quality.scenes import COUNT, SEED, SIZE, draw_scenes
 from toolkit.host import available_cores, host_facts
 from toolkit.portrait.pipeline import Segmenter
@@ -78,7 +79,7 @@ def main() -> int:
     if asked.output:
         write(quality, asked.output)
     if asked.page:
-        asked.page.write_text(into_page(asked.page.read_text(), markdown(quality)))
+        asked.page.write_text(put_tables(asked.page.read_text(), {"quality": markdown(quality)}))
     sys.stdout.write(markdown(quality))
     missed = failures(quality)
     sys.stdout.writelines(f"not met: {one}\n" for one in missed)

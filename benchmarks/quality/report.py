@@ -18,8 +18,6 @@ from benchmarks.quality.halo import ALLOWED, Bin, HaloReport
 REQUIRED: dict[By, float] = {"truth": 6.0, "network": 2.0}
 """Decibels that the natural style is to be nearer to the ideal than the tutorial's chain, with the
 tutorial's square."""
-BEGIN, END = "<!-- quality -->", "<!-- end -->"
-
 BY = {"truth": "the true mask", "network": "the network's"}
 WORLDS = {
     "continued": "went on smoothly",
@@ -235,13 +233,6 @@ def markdown(quality: Quality) -> str:
         edge_table(quality.edges),
     ]
     return "\n".join(part if part.endswith("\n") else f"{part}\n" for part in parts)
-
-
-def into_page(page: str, text: str) -> str:
-    """Put tables between a page's marks; what stands around them stays."""
-    before, _, rest = page.partition(f"{BEGIN}\n")
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{text}{END}{after}"
 
 
 def write(quality: Quality, path: Path) -> None:

@@ -28,11 +28,8 @@ from benchmarks.quality.figures import (
 from benchmarks.quality.halo import BOX, FILLS, FITTED, look_behind, report_halo, undecidable
 from benchmarks.quality.kernels import Kernel, blurred, convolve, disc, weights
 from benchmarks.quality.report import (
-    BEGIN,
-    END,
     failures,
     gains,
-    into_page,
     markdown,
     read,
     write,
@@ -349,9 +346,6 @@ def test_a_run_is_written_read_and_shown(folder: Path, tmp_path: Path) -> None:
     assert len(quality.compared) == 2 * 2 * len(CASES)
     assert {one.edge for one in quality.edges} == {"tutorial", "guided", "watershed", "none"}
     assert gains(again.compared)["box", 13, "truth"].gain > 0
-    page = into_page(f"# a\n{BEGIN}\n{END}\nb\n", markdown(quality))
-    assert into_page(page, markdown(quality)) == page
-    assert page.endswith(f"{END}\nb\n")
 
 
 class FitsAnything(Known):
