@@ -16,8 +16,9 @@ from tests import tutorial
 from tests.conftest import ROOT, Command
 from tests.exifs import PLACE, XMP, camera_exif, exif_of_file
 from tests.samples import PaintedBackend, random_photo
-from toolkit import resolve
+from toolkit import backends
 from toolkit.backends import Backend
+from toolkit.batch.record import NAME
 from toolkit.cli.portrait_files import plan_jobs
 from toolkit.errors import BackendError, UsageError
 from toolkit.exif import upright_exif
@@ -33,10 +34,10 @@ def painted(monkeypatch: pytest.MonkeyPatch) -> PaintedBackend:
     """A backend that needs no model, in place of the one the command would open."""
     backend = PaintedBackend()
 
-    def open_painted(model: object, name: str, *, threads: int | None, logits: bool) -> Backend:
+    def load_painted(name: str, artefact: object, *, threads: int) -> Backend:
         return backend
 
-    monkeypatch.setattr(resolve, "open_backend", open_painted)
+    monkeypatch.setattr(backends, "load_backend", load_painted)
     return backend
 
 
@@ -49,7 +50,8 @@ def photo(tmp_path: Path) -> Path:
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    """The files in a folder, without the record of what is done."""
+    return sorted(path.name for path in folder.iterdir() if path.name != NAME)
 
 
 def test_the_portrait_lies_beside_the_photo_and_is_natural(
@@ -323,7 +325,7 @@ def test_a_backend_that_fails_on_one_photo_does_not_stop_the_others(
         raise BackendError("out of memory")
 
     monkeypatch.setattr(painted, "segment", fail_once)
-    outcome = toolkit("portrait", photo, other)
+    outcome = toolkit("portrait", photo, other, "--workers", "1")
     assert outcome.code == 3
     assert "me.png: out of memory" in outcome.stderr
     assert names(photo.parent) == ["me.png", "other.png", "other.portrait.png"]
@@ -353,6 +355,7 @@ def test_json_is_one_document_with_a_line_per_photo(
         "network_size": [48, 65],
         "subject": "person",
         "subject_found": True,
+        "skipped": False,
         "error": None,
     }
     assert failed["error"] == f"{missing}: no such file"
