@@ -190,7 +190,7 @@ def test_a_locked_record_is_refused_before_any_work(
 
 def test_a_kill_at_any_moment_leaves_a_record_that_is_true(tmp_path: Path) -> None:
     """Made with one recipe, then killed while made with another, into files of the same size."""
-    line = [sys.executable, "-m", "tests.killing", "change", "portraits", tmp_path / "homes"]
+    line = [sys.executable, "-m", "tests.killing", "change", "portraits", str(tmp_path / "homes")]
     subprocess.run(line, check=True)
     homes = sorted((tmp_path / "homes").iterdir(), key=lambda home: int(home.name))
     assert len(homes) > 10

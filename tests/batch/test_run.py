@@ -87,10 +87,9 @@ def test_an_interrupt_ends_with_what_is_done() -> None:
         assert go_on.wait(WAIT)
         return item
 
-    done = []
+    done: list[int] = []
     with pytest.raises(KeyboardInterrupt):
-        for item in in_order(items(), work, workers=1):
-            done.append(item)
+        done.extend(in_order(items(), work, workers=1))
     assert done == [0]  # it was running; the others had not begun
 
 
@@ -146,7 +145,7 @@ class Failing(PaintedBackend):
         self.error = error
 
     def segment(self, image: Any, *, subject: int | None = None) -> Any:
-        found = super().segment(image)
+        found = super().segment(image, subject=subject)
         if len(self.seen) == 2:
             raise self.error
         return found

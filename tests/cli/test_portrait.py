@@ -19,8 +19,7 @@ from tests.samples import PaintedBackend, random_photo
 from toolkit import backends
 from toolkit.backends import Backend
 from toolkit.batch.record import NAME
-from toolkit.cli.portrait_files import plan_jobs
-from toolkit.errors import BackendError, UsageError
+from toolkit.errors import BackendError
 from toolkit.exif import upright_exif
 from toolkit.media import demo_photo, read_photo, write_photo
 from toolkit.metadata import Metadata
@@ -362,34 +361,6 @@ def test_json_is_one_document_with_a_line_per_photo(
     assert failed["output"] is None
 
 
-@pytest.mark.parametrize(
-    ("photo", "output", "expected"),
-    [
-        ("a.jpg", None, "a.portrait.jpg"),
-        ("x/a.b.JPEG", None, "x/a.b.portrait.JPEG"),
-        ("a.gif", None, "a.portrait.png"),
-        ("a", None, "a.portrait.png"),
-        ("x/a.jpg", "out.png", "out.png"),
-        ("x/a.jpg", "out/", "out/a.portrait.jpg"),
-        ("x/a.jpg", "folder", "folder/a.portrait.jpg"),
-    ],
-)
-def test_where_a_portrait_goes(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    photo: str,
-    output: str | None,
-    expected: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "folder").mkdir()
-    [job] = plan_jobs([Path(photo)], output, stages=True, overlay=True)
-    assert job.output == Path(expected)
-    stem = str(Path(expected).with_suffix("")).removesuffix(".portrait")
-    assert job.stages == Path(f"{stem}.stages.png")
-    assert job.overlay == Path(f"{stem}.overlay.png")
-
-
 def test_several_photos_go_to_a_folder_that_is_made(
     toolkit: Command, painted: PaintedBackend, photo: Path, tmp_path: Path
 ) -> None:
@@ -397,41 +368,6 @@ def test_several_photos_go_to_a_folder_that_is_made(
     write_photo(other, random_photo(2, 60, 60))
     assert toolkit("portrait", photo, other, "-o", tmp_path / "new" / "folder").code == 0
     assert names(tmp_path / "new" / "folder") == ["me.portrait.png", "other.portrait.png"]
-
-
-@pytest.mark.parametrize(
-    ("photos", "output", "problem"),
-    [
-        (["a.jpg", "x/a.jpg"], "out/", "would both be written to"),
-        (["a.jpg", "a.jpg"], None, "would both be written to"),
-        (["a.jpg", "./a.jpg"], None, "would both be written to"),
-        (["a.jpg", "a.png"], None, "would both be written to"),  # their stages
-        (["a.jpg", "b.jpg"], "one.jpg", "is one file for several photos"),
-        (["a.jpg"], "a.jpg", "is one of the photos"),
-        (["x/a.jpg"], "x/../x/a.jpg", "is one of the photos"),
-        (["a.jpg", "a.portrait.jpg"], None, "is one of the photos"),
-        (["a.jpg"], "out.gif", "can't write .gif"),
-        (["a.jpg"], "out", "can't write a file without suffix"),
-    ],
-)
-def test_names_that_make_no_sense_are_refused_before_any_work(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    photos: list[str],
-    output: str | None,
-    problem: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=problem):
-        plan_jobs(list(map(Path, photos)), output, stages=True, overlay=True)
-
-
-def test_a_link_to_a_photo_is_not_written_over(tmp_path: Path) -> None:
-    photo, link = tmp_path / "a.jpg", tmp_path / "link.jpg"
-    photo.touch()
-    link.symlink_to(photo)
-    with pytest.raises(UsageError, match="is one of the photos"):
-        plan_jobs([photo], str(link), stages=False, overlay=False)
 
 
 def test_the_bundled_network_makes_a_portrait_without_tensorflow(

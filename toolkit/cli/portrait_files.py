@@ -182,7 +182,7 @@ def _photos(files: Iterable[Path]) -> list[Path]:
         if suffix in PHOTO_SUFFIXES and not ours:
             photos.append(path)
     if videos:
-        log.info("passing over %d videos: a video is named itself", videos)
+        log.info("videos passed over: %d; a folder stands for its photos", videos)
     return photos
 
 
