@@ -339,7 +339,9 @@ def _pixels(
         rows = slice(top, min(top + step, height))
         band = image.crop((0, rows.start, width, rows.stop))
         if alpha is None:
-            rgb = band.convert("RGB") if to_srgb is None else to_srgb.apply(band)
+            rgb = band if to_srgb is None else to_srgb.apply(band)
+            if rgb.mode != "RGB":  # it would be copied once more
+                rgb = rgb.convert("RGB")
             cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR, dst=bgr[rows])
         else:
             rgba = np.asarray(band.convert("RGBA"))

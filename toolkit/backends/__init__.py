@@ -58,7 +58,14 @@ BACKENDS: dict[str, BackendSpec] = {
     spec.name: spec
     for spec in (
         BackendSpec("onnx", artefact="onnx", extra=None, packages=("onnxruntime",), load=_onnx),
-        BackendSpec("tf", artefact="graph", extra="convert", packages=("tensorflow",), load=_tf),
+        BackendSpec(
+            "tf",
+            artefact="graph",
+            extra="convert",
+            packages=("tensorflow",),
+            load=_tf,
+            one_at_a_time=True,
+        ),
         BackendSpec(
             "openvino",
             artefact="onnx",

@@ -119,13 +119,13 @@ class Record:
                 " WHERE output = ? AND input_sha256 = ? AND settings = ?",
                 (_key(job.output), input_sha256, self._settings),
             ).fetchone()
-        if row is None:
-            return None
-        sizes, report = (json.loads(text) for text in row)
-        if any(_size(path) != sizes.get(path.name, MISSING) for path in job.outputs):
-            return None
-        now = {"photo": job.photo, "output": job.output, "skipped": True}
-        return read_record(PhotoReport, {**report, **now})
+            if row is None:
+                return None
+            sizes, report = (json.loads(text) for text in row)
+            if any(_size(path) != sizes.get(path.name, MISSING) for path in job.outputs):
+                return None
+            now = {"photo": job.photo, "output": job.output, "skipped": True}
+            return read_record(PhotoReport, {**report, **now})
 
     def forget(self, job: Job) -> None:
         """Take away what is said of a portrait: it is going to be written.
@@ -148,9 +148,8 @@ class Record:
             The record can't be written.
         """
         sizes = {path.name: _size(path) for path in job.outputs}
-        told = dataclasses.asdict(dataclasses.replace(report, labels=()))
+        told = dataclasses.asdict(report)
         found = {name: value for name, value in told.items() if name not in {"photo", "output"}}
-        found["labels"] = [dataclasses.asdict(label) for label in report.labels]
         row = (_key(job.output), input_sha256, self._settings, json.dumps(sizes), json.dumps(found))
         with _opened(job.output.parent, make=self._everywhere) as database:
             if database:
@@ -186,7 +185,7 @@ def _opened(folder: Path, *, make: bool = False) -> Iterator[sqlite3.Connection 
         ) as database:
             _check_version(path, database)
             yield database
-    except (sqlite3.Error, ValueError) as error:
+    except (sqlite3.Error, ValueError) as error:  # ValueError: what it holds is no JSON of ours
         raise StoreError(
             f"{path}: the record of finished portraits can't be used ({error})",
             "check the folder's permissions, or remove the file: then nothing in it counts as done",
@@ -202,7 +201,7 @@ def _check_version(path: Path, database: sqlite3.Connection) -> None:
             f"{path}: is a record of version {version}; this toolkit writes {VERSION}",
             "use the toolkit that wrote it, or remove the file",
         )
-    database.executescript(f"BEGIN; {TABLE}; PRAGMA user_version = {VERSION}; COMMIT")
+    database.executescript(f"BEGIN IMMEDIATE; {TABLE}; PRAGMA user_version = {VERSION}; COMMIT")
 
 
 def _key(path: Path) -> bytes:

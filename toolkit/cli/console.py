@@ -221,7 +221,8 @@ def _rate_column(unit: str) -> ProgressColumn:
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
             total = "" if task.total is None else f"/{task.total:.0f}"
-            rate = "" if task.speed is None else f", {task.speed:.1f}/s"
+            # not rich's speed, which leaps where a few come at once
+            rate = f", {task.completed / task.elapsed:.1f}/s" if task.elapsed else ""
             return Text(f"{task.completed:.0f}{total} {unit}{rate}")
 
     return Rate()

@@ -234,28 +234,29 @@ def _without_collisions(jobs: Sequence[Job]) -> list[Job]:
     real_folder = functools.cache(Path.resolve)  # a few folders hold thousands of photos
     made = functools.cache(made_in)
 
-    def real(path: Path) -> Path:
-        return path.resolve() if path.is_symlink() else real_folder(path.parent) / path.name
+    def real(path: Path) -> str:
+        return str(path.resolve() if path.is_symlink() else real_folder(path.parent) / path.name)
 
-    photos = {real(job.photo) for job in jobs}
-    ours = {
-        path
-        for job in jobs
-        for path in map(real, job.outputs)
-        if path in photos and path != real(job.photo) and path.name in made(path.parent)
-    }
-    photos -= ours
-    jobs = [job for job in jobs if real(job.photo) not in ours]
-    makers: dict[Path, Path] = {}
-    for job in jobs:
-        for path in job.outputs:
-            target = real(path)
-            if target in photos:
+    photos = [real(job.photo) for job in jobs]
+    written = [[real(path) for path in job.outputs] for job in jobs]
+    taken = set(photos)
+    for photo, targets in zip(photos, written, strict=True):
+        for ours in map(Path, taken.intersection(targets) - {photo}):
+            if ours.name in made(ours.parent):
+                taken.remove(str(ours))
+    makers: dict[str, Job] = {}
+    left = []
+    for job, photo, targets in zip(jobs, photos, written, strict=True):
+        if photo not in taken:
+            continue
+        left.append(job)
+        for path, target in zip(job.outputs, targets, strict=True):
+            if target in taken:
                 raise UsageError(f"{path} is one of the photos", "choose another name with -o")
             if target in makers:
                 raise UsageError(
-                    f"{makers[target]} and {job.photo} would both be written to {path}",
+                    f"{makers[target].photo} and {job.photo} would both be written to {path}",
                     "give them in two calls with -o",
                 )
-            makers[target] = job.photo
-    return jobs
+            makers[target] = job
+    return left
