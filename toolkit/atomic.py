@@ -126,11 +126,14 @@ def sweep_all(folder: Path, names: Container[str]) -> None:
     StoreError
         One can't be removed.
     """
-    with translated(folder):
-        for leftover in matching(folder, re.compile(rf"\..*{PARTIAL}", re.DOTALL)):
-            if re.sub(rf"{PARTIAL}\Z", "", leftover.name[1:]) in names:
-                log.debug("removing %s, left by a run that was killed", leftover)
-                discard(leftover)
+    unfinished = re.compile(rf"\.(.*){PARTIAL}", re.DOTALL)
+    with translated(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        with os.scandir(folder) as entries:
+            here = [(entry.name, unfinished.fullmatch(entry.name)) for entry in entries]
+        for name, found in here:
+            if found and found[1] in names:
+                log.debug("removing %s, left by a run that was killed", folder / name)
+                discard(folder / name)
 
 
 def matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
