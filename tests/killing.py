@@ -15,13 +15,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import cv2
+
+from tests.batch.runs import RECIPE, make_jobs, run
 from tests.packing import GRAPH, member, stub_contract, write_archive
 from toolkit import fetch
+from toolkit.batch.photo import Recipe
+from toolkit.portrait import Tutorial
 from toolkit.store import Store, publish_export
 
 PACKAGE = str(Path(fetch.__file__).parent)
@@ -102,6 +108,17 @@ def fill(home: Path) -> None:
     export_into(home, b"old")
 
 
+def make_portraits(home: Path) -> None:
+    """Make portraits, with a record."""
+    cv2.setNumThreads(1)  # a pool would not live on in the forked process
+    run(make_jobs(home, 2, ".bmp"))
+
+
+def make_others(home: Path) -> None:
+    """Make the same portraits with other settings."""
+    run(make_jobs(home, 2, ".bmp"), Recipe(RECIPE.subject, Tutorial(1)))
+
+
 SCENARIOS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
     "first fetch": (archive_in, fetch_into),
     "forced fetch": (fetch_into, lambda home: fetch_into(home, force=True)),
@@ -109,6 +126,7 @@ SCENARIOS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] 
     "removal": (fill, lambda home: store_of(home).remove("m")),
     "first export": (lambda _: None, lambda home: export_into(home, b"new")),
     "newer export": (fill, lambda home: export_into(home, b"new")),
+    "portraits": (make_portraits, make_others),
     "same export": (fill, lambda home: export_into(home, b"old")),
 }
 """What is there before, and what is killed."""
@@ -127,6 +145,7 @@ def matrix(kind: str, scenario: str, folder: Path) -> None:
             moments = Moments(moment, every_line=kind == "line")
             moments.watch(home)
             sys.settrace(moments.trace)
+            threading.settrace(moments.trace)
             action(home)
             sys.settrace(None)
             os._exit(0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import struct
+import threading
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from tests.exifs import camera_exif
 from tests.samples import random_photo
+from toolkit import media
 from toolkit.errors import PhotoError, StoreError, UsageError
 from toolkit.exif import upright_exif
 from toolkit.media import WRITTEN_AS, Photo, read_photo, write_photo
@@ -576,3 +579,30 @@ def test_every_suffix_written_can_be_read(tmp_path: Path) -> None:
     for suffix in WRITTEN_AS:
         write_photo(tmp_path / f"a{suffix}", RGB)
         assert read_photo(tmp_path / f"a{suffix}").bgr.shape == RGB.shape
+
+
+def test_threads_that_read_at_once_leave_the_warnings_filters_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_photo(tmp_path / "a.png", random_photo(1, 4, 4))
+    decode, inside = media._decode, threading.Barrier(3)
+    leave = {"first": threading.Event(), "second": threading.Event()}
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        inside.wait(20)
+        assert leave[threading.current_thread().name].wait(20)
+        return decode(*arguments, **options)
+
+    monkeypatch.setattr(media, "_decode", slow)
+    before = list(warnings.filters)
+    threads = [
+        threading.Thread(target=read_photo, args=(tmp_path / "a.png",), name=name) for name in leave
+    ]
+    for thread in threads:
+        thread.start()
+    inside.wait(20)
+    for thread in threads:
+        warnings.warn("while one still reads", UserWarning, stacklevel=1)  # an error in a test
+        leave[thread.name].set()
+        thread.join(20)
+    assert list(warnings.filters) == before

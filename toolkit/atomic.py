@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from filelock import Timeout
@@ -109,6 +109,31 @@ def sweep(folder: Path, name: str) -> None:
     for leftover in matching(folder, re.compile(rf"\.{re.escape(name)}{PARTIAL}")):
         log.debug("removing %s, left by a run that was killed", leftover)
         discard(leftover)
+
+
+def sweep_all(folder: Path, names: Container[str]) -> None:
+    """Remove the unfinished files of many final names, in one look at their folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Nothing is done where there is none.
+    names : container of str
+        Nobody else writes these now.
+
+    Raises
+    ------
+    StoreError
+        One can't be removed.
+    """
+    unfinished = re.compile(rf"\.(.*){PARTIAL}", re.DOTALL)
+    with translated(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        with os.scandir(folder) as entries:
+            here = [(entry.name, unfinished.fullmatch(entry.name)) for entry in entries]
+        for name, found in here:
+            if found and found[1] in names:
+                log.debug("removing %s, left by a run that was killed", folder / name)
+                discard(folder / name)
 
 
 def matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:

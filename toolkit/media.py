@@ -14,6 +14,7 @@ import io
 import logging
 import os
 import stat
+import threading
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,6 +100,36 @@ class Photo(Generic[Level]):
     metadata: Metadata = field(default_factory=Metadata)
 
 
+class _Unwarned:
+    """Passes over Pillow's warnings while any thread reads a photo.
+
+    It warns of what it reads all the same (odd metadata) and of sizes, which are refused here. The
+    interpreter's filters are the process's: where each thread put back what it found, the last one
+    would put back another's.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._readers = 0
+        self._filters = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._readers += 1
+            if self._readers == 1:
+                self._filters = warnings.catch_warnings(action="ignore")
+                self._filters.__enter__()
+
+    def __exit__(self, *reason: object) -> None:
+        with self._lock:
+            self._readers -= 1
+            if not self._readers:
+                self._filters.__exit__(None, None, None)
+
+
+_UNWARNED = _Unwarned()
+
+
 @overload
 def read_photo(
     path: Path | str, *, max_pixels: int | None = None, deep: Literal[False] = False
@@ -141,15 +172,14 @@ def read_photo(
         The file is missing, not a photo, broken or too large.
     """
     path = Path(path)
-    _check_file(path)
+    check_file(path)
     limit = _pixel_limit() if max_pixels is None else max_pixels
-    with warnings.catch_warnings():
-        # Pillow warns of what it reads all the same (odd metadata) and of sizes: refused here.
-        warnings.simplefilter("ignore")
+    with _UNWARNED:
         return _decode(path, limit, deep=deep)
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Raise `PhotoError` where a path is no file with bytes in it; nothing is read."""
     try:
         found = path.stat()
     except FileNotFoundError as error:
@@ -309,7 +339,9 @@ def _pixels(
         rows = slice(top, min(top + step, height))
         band = image.crop((0, rows.start, width, rows.stop))
         if alpha is None:
-            rgb = band.convert("RGB") if to_srgb is None else to_srgb.apply(band)
+            rgb = band if to_srgb is None else to_srgb.apply(band)
+            if rgb.mode != "RGB":  # it would be copied once more
+                rgb = rgb.convert("RGB")
             cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR, dst=bgr[rows])
         else:
             rgba = np.asarray(band.convert("RGBA"))

@@ -368,6 +368,32 @@ def ensure_export(
     return conversion.path
 
 
+def find_artefact(
+    model: Model, name: str = "onnx", *, logits: bool = False, store: Store | None = None
+) -> FrozenGraph | Path:
+    """Return what a backend runs of a model; an export is made first where there is none.
+
+    Parameters
+    ----------
+    model, name, logits, store
+        As in `open_backend`.
+
+    Returns
+    -------
+    FrozenGraph or Path
+        The graph, or the path of the ONNX file.
+
+    Raises
+    ------
+    ToolkitError
+        Whatever stands in the way, named.
+    """
+    spec = find_backend(name)
+    if spec.artefact == "graph":
+        return model.graph(store)
+    return ensure_export(model, store, profile=spec.profile, logits=logits)
+
+
 def open_backend(
     model: Model,
     name: str = "onnx",
@@ -404,10 +430,5 @@ def open_backend(
     ToolkitError
         Whatever stands in the way, named.
     """
-    spec = find_backend(name)
-    artefact = (
-        model.graph(store)
-        if spec.artefact == "graph"
-        else ensure_export(model, store, profile=spec.profile, logits=logits)
-    )
+    artefact = find_artefact(model, name, logits=logits, store=store)
     return load_backend(name, artefact, threads=threads, provider=provider)

@@ -16,10 +16,10 @@ from tests import tutorial
 from tests.conftest import ROOT, Command
 from tests.exifs import PLACE, XMP, camera_exif, exif_of_file
 from tests.samples import PaintedBackend, random_photo
-from toolkit import resolve
+from toolkit import backends
 from toolkit.backends import Backend
-from toolkit.cli.portrait_files import plan_jobs
-from toolkit.errors import BackendError, UsageError
+from toolkit.batch.record import NAME
+from toolkit.errors import BackendError
 from toolkit.exif import upright_exif
 from toolkit.media import demo_photo, read_photo, write_photo
 from toolkit.metadata import Metadata
@@ -33,10 +33,10 @@ def painted(monkeypatch: pytest.MonkeyPatch) -> PaintedBackend:
     """A backend that needs no model, in place of the one the command would open."""
     backend = PaintedBackend()
 
-    def open_painted(model: object, name: str, *, threads: int | None, logits: bool) -> Backend:
+    def load_painted(name: str, artefact: object, *, threads: int) -> Backend:
         return backend
 
-    monkeypatch.setattr(resolve, "open_backend", open_painted)
+    monkeypatch.setattr(backends, "load_backend", load_painted)
     return backend
 
 
@@ -49,7 +49,8 @@ def photo(tmp_path: Path) -> Path:
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    """The files in a folder, without the record of what is done."""
+    return sorted(path.name for path in folder.iterdir() if path.name != NAME)
 
 
 def test_the_portrait_lies_beside_the_photo_and_is_natural(
@@ -323,7 +324,7 @@ def test_a_backend_that_fails_on_one_photo_does_not_stop_the_others(
         raise BackendError("out of memory")
 
     monkeypatch.setattr(painted, "segment", fail_once)
-    outcome = toolkit("portrait", photo, other)
+    outcome = toolkit("portrait", photo, other, "--workers", "1")
     assert outcome.code == 3
     assert "me.png: out of memory" in outcome.stderr
     assert names(photo.parent) == ["me.png", "other.png", "other.portrait.png"]
@@ -353,38 +354,11 @@ def test_json_is_one_document_with_a_line_per_photo(
         "network_size": [48, 65],
         "subject": "person",
         "subject_found": True,
+        "skipped": False,
         "error": None,
     }
     assert failed["error"] == f"{missing}: no such file"
     assert failed["output"] is None
-
-
-@pytest.mark.parametrize(
-    ("photo", "output", "expected"),
-    [
-        ("a.jpg", None, "a.portrait.jpg"),
-        ("x/a.b.JPEG", None, "x/a.b.portrait.JPEG"),
-        ("a.gif", None, "a.portrait.png"),
-        ("a", None, "a.portrait.png"),
-        ("x/a.jpg", "out.png", "out.png"),
-        ("x/a.jpg", "out/", "out/a.portrait.jpg"),
-        ("x/a.jpg", "folder", "folder/a.portrait.jpg"),
-    ],
-)
-def test_where_a_portrait_goes(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    photo: str,
-    output: str | None,
-    expected: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "folder").mkdir()
-    [job] = plan_jobs([Path(photo)], output, stages=True, overlay=True)
-    assert job.output == Path(expected)
-    stem = str(Path(expected).with_suffix("")).removesuffix(".portrait")
-    assert job.stages == Path(f"{stem}.stages.png")
-    assert job.overlay == Path(f"{stem}.overlay.png")
 
 
 def test_several_photos_go_to_a_folder_that_is_made(
@@ -394,41 +368,6 @@ def test_several_photos_go_to_a_folder_that_is_made(
     write_photo(other, random_photo(2, 60, 60))
     assert toolkit("portrait", photo, other, "-o", tmp_path / "new" / "folder").code == 0
     assert names(tmp_path / "new" / "folder") == ["me.portrait.png", "other.portrait.png"]
-
-
-@pytest.mark.parametrize(
-    ("photos", "output", "problem"),
-    [
-        (["a.jpg", "x/a.jpg"], "out/", "would both be written to"),
-        (["a.jpg", "a.jpg"], None, "would both be written to"),
-        (["a.jpg", "./a.jpg"], None, "would both be written to"),
-        (["a.jpg", "a.png"], None, "would both be written to"),  # their stages
-        (["a.jpg", "b.jpg"], "one.jpg", "is one file for several photos"),
-        (["a.jpg"], "a.jpg", "is one of the photos"),
-        (["x/a.jpg"], "x/../x/a.jpg", "is one of the photos"),
-        (["a.jpg", "a.portrait.jpg"], None, "is one of the photos"),
-        (["a.jpg"], "out.gif", "can't write .gif"),
-        (["a.jpg"], "out", "can't write a file without suffix"),
-    ],
-)
-def test_names_that_make_no_sense_are_refused_before_any_work(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    photos: list[str],
-    output: str | None,
-    problem: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=problem):
-        plan_jobs(list(map(Path, photos)), output, stages=True, overlay=True)
-
-
-def test_a_link_to_a_photo_is_not_written_over(tmp_path: Path) -> None:
-    photo, link = tmp_path / "a.jpg", tmp_path / "link.jpg"
-    photo.touch()
-    link.symlink_to(photo)
-    with pytest.raises(UsageError, match="is one of the photos"):
-        plan_jobs([photo], str(link), stages=False, overlay=False)
 
 
 def test_the_bundled_network_makes_a_portrait_without_tensorflow(

@@ -71,7 +71,7 @@ def counting(*arguments, **options):
     # the pool of OpenCV begins with its first work that is large enough
     cv2.blur(np.zeros((2000, 2000, 3), np.uint8), (9, 9))
     found = {"opened": added[-1], "all": count() - before, "opencv": cv2.getNumThreads()}
-    print(json.dumps({**found, "asked": asked}))
+    sys.stdout.write(json.dumps({**found, "asked": asked}) + chr(10))  # whole, whoever else writes
 
 media.write_photo = counting
 main()
@@ -169,10 +169,24 @@ def test_the_pools_of_a_portrait_have_that_many(
 ) -> None:
     said = run("-c", COUNTING, "portrait", photo, "-o", tmp_path / "made.png", "-q").splitlines()
     pools = json.loads(next(line for line in said if line.startswith("{")))
-    # the thread that calls works too: a pool of n has n - 1 of its own, and there are two
+    # the thread that calls works too: a pool of n has n - 1 of its own, and there are two; the
+    # worker that calls is a thread besides
     assert (pools["opened"], pools["opencv"]) == (limit.cores - 1, limit.cores)
-    assert pools["all"] == 2 * (limit.cores - 1)
+    assert pools["all"] == 2 * (limit.cores - 1) + 1
     assert 0 not in pools["asked"]  # no session is left to the runtime's default, which knows less
+
+
+def test_of_many_photos_each_core_has_a_worker_and_no_pool_has_threads(
+    run: Run, limit: Limit, tmp_path: Path
+) -> None:
+    for number in range(2 * limit.cores):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), random_photo(number, 120, 160))
+    made = tmp_path / "made"
+    said = run("-c", COUNTING, "portrait", tmp_path, "-o", made, "-q").splitlines()
+    found = [json.loads(line) for line in said if line.startswith("{")]
+    assert len(found) == 2 * limit.cores
+    assert {(pools["opened"], pools["opencv"]) for pools in found} == {(0, 1)}
+    assert max(pools["all"] for pools in found) == limit.cores
 
 
 @pytest.mark.parametrize("limit", ["affinity", "version 2"], indirect=True)

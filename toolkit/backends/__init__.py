@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from toolkit.atomic import sha256_of
 from toolkit.backends.base import Artefact, Backend, BackendFactory, BackendSpec
 from toolkit.backends.plugins import plugged_in
 from toolkit.errors import MissingDependencyError, UsageError
@@ -19,6 +20,7 @@ __all__ = [
     "Backend",
     "BackendFactory",
     "BackendSpec",
+    "artefact_sha256",
     "find_backend",
     "load_backend",
 ]
@@ -56,7 +58,14 @@ BACKENDS: dict[str, BackendSpec] = {
     spec.name: spec
     for spec in (
         BackendSpec("onnx", artefact="onnx", extra=None, packages=("onnxruntime",), load=_onnx),
-        BackendSpec("tf", artefact="graph", extra="convert", packages=("tensorflow",), load=_tf),
+        BackendSpec(
+            "tf",
+            artefact="graph",
+            extra="convert",
+            packages=("tensorflow",),
+            load=_tf,
+            one_at_a_time=True,
+        ),
         BackendSpec(
             "openvino",
             artefact="onnx",
@@ -71,6 +80,7 @@ BACKENDS: dict[str, BackendSpec] = {
             packages=("cv2", "onnx"),
             load=_opencv,
             profile="plain",
+            one_at_a_time=True,
         ),
     )
 }
@@ -89,6 +99,17 @@ def find_backend(name: str) -> BackendSpec:
         return BACKENDS[name]
     except KeyError as error:
         raise UsageError(f"no backend {name!r}", f"choose from: {', '.join(BACKENDS)}") from error
+
+
+def artefact_sha256(artefact: FrozenGraph | Path) -> str:
+    """Return the hash of what a backend runs, hexadecimal.
+
+    Raises
+    ------
+    StoreError
+        The file can't be read.
+    """
+    return sha256_of(artefact) if isinstance(artefact, Path) else artefact.sha256
 
 
 def load_backend(

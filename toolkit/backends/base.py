@@ -100,7 +100,7 @@ class SoftBackend(Backend, Protocol):
     def score(
         self, image: NDArray[np.uint8], *, subject: int
     ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float32]]:
-        """Label every pixel, and say by how much the subject wins.
+        """Label every pixel, and say by how much the subject wins; threads as in `segment`.
 
         Parameters
         ----------
@@ -227,6 +227,8 @@ class BackendSpec:
         Imports the runtime and returns its factory; raises `MissingDependencyError`.
     profile : str or None
         The profile of ONNX file it is given where none is asked for; None: the toolkit's default.
+    one_at_a_time : bool
+        Whether threads that call it at once wait for each other: more of them gain it nothing.
     """
 
     name: str
@@ -235,6 +237,7 @@ class BackendSpec:
     packages: tuple[str, ...]
     load: Callable[[], BackendFactory]
     profile: str | None = None
+    one_at_a_time: bool = False
 
     @property
     def installed(self) -> bool:

@@ -15,11 +15,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TextIO
 
 import typer
 
 from toolkit.errors import MissingDependencyError, ToolkitError
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
 
 log = logging.getLogger("toolkit")
 P = ParamSpec("P")
@@ -169,8 +172,18 @@ class Console:
             typer.echo(json.dumps({**head, **to_json(content)}, indent=2, allow_nan=False))
 
     @contextmanager
-    def progress(self, what: str) -> Iterator[Callable[[int, int | None], None]]:
+    def progress(
+        self, what: str, unit: str | None = None
+    ) -> Iterator[Callable[[int, int | None], None]]:
         """Show a progress bar on stderr while the block runs; none where stderr is no terminal.
+
+        What is said and printed meanwhile stands above the bar.
+
+        Parameters
+        ----------
+        what : str
+        unit : str, optional
+            What is counted, as in ``photos``: then how many a second is shown too.
 
         Yields
         ------
@@ -181,11 +194,38 @@ class Console:
             yield lambda done, total: None  # noqa: ARG005 - nobody looks
             return
         from rich.console import Console as RichConsole
-        from rich.progress import Progress
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        with Progress(console=RichConsole(stderr=True), transient=True) as bars:
+        columns = [
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            *([_rate_column(unit)] if unit else []),
+            TimeRemainingColumn(),
+        ]
+        terminal = RichConsole(stderr=True)
+        # Standard output is taken to the terminal too; where it is a file it stays there.
+        redirected = sys.stdout.isatty()
+        with Progress(
+            *columns, console=terminal, transient=True, redirect_stdout=redirected
+        ) as bars:
             bar = bars.add_task(what, total=None)
-            yield lambda done, total: bars.update(bar, completed=done, total=total)
+            with _logged_to(sys.stderr):
+                yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+def _rate_column(unit: str) -> ProgressColumn:
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            total = "" if task.total is None else f"/{task.total:.0f}"
+            # not rich's speed, which leaps where a few come at once
+            rate = f", {task.completed / task.elapsed:.1f}/s" if task.elapsed else ""
+            return Text(f"{task.completed:.0f}{total} {unit}{rate}")
+
+    return Rate()
 
 
 def to_json(value: object) -> Any:
@@ -256,6 +296,19 @@ def missing_library(error: ImportError) -> MissingDependencyError | None:
 
 def _one_line(error: ToolkitError) -> str:
     return " ".join(str(error).split())
+
+
+@contextmanager
+def _logged_to(stream: TextIO) -> Iterator[None]:
+    """Send what is said to another stream while the block runs."""
+    handlers = [h for h in log.handlers if isinstance(h, logging.StreamHandler)]
+    before = [handler.setStream(stream) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, old in zip(handlers, before, strict=True):
+            if old is not None:  # it was another
+                handler.setStream(old)
 
 
 def _log_to_stderr(level: int) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,45 +20,12 @@ from toolkit.cli.console import (
     guarded,
     limit_opencv,
 )
-from toolkit.cli.portrait_files import Job, plan_jobs
-from toolkit.errors import BackendError, PhotoError, StoreError, UsageError
+from toolkit.cli.portrait_files import plan_jobs
+from toolkit.cli.portrait_summary import Tally
+from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from toolkit.backends import Backend
-    from toolkit.catalog import Network
-    from toolkit.media import Photo
-    from toolkit.portrait import Edge, Kernel, Portrait, Style
-
-
-@dataclass(frozen=True)
-class Writing:
-    """How portraits are written."""
-
-    quality: int
-    strip: bool
-
-
-@dataclass(frozen=True)
-class LabelShare:
-    """A label found and its share of the label map."""
-
-    id: int
-    name: str
-    share: float
-
-
-@dataclass(frozen=True)
-class PhotoReport:
-    """What became of one photo; sizes are height and width."""
-
-    photo: Path
-    output: Path | None = None
-    photo_size: tuple[int, int] | None = None
-    network_size: tuple[int, int] | None = None
-    subject: str | None = None
-    subject_found: bool | None = None
-    labels: tuple[LabelShare, ...] = ()
-    error: str | None = None
+    from toolkit.portrait import Edge, Kernel, Style
 
 
 @guarded
@@ -68,19 +33,39 @@ def portrait_command(
     context: typer.Context,
     images: Annotated[
         list[Path],
-        typer.Argument(metavar="IMAGE", help="Photos: JPEG, PNG, WebP, BMP, TIFF or GIF."),
+        typer.Argument(
+            metavar="IMAGE",
+            help="Photos (JPEG, PNG, WebP, BMP, TIFF or GIF), folders of them, and patterns in "
+            "quotes, as in 'holiday/*.jpg'.",
+        ),
     ],
     output: Annotated[
         str | None,
         typer.Option(
             "--output",
             "-o",
-            metavar="FILE|DIR",
+            metavar="FILE|DIR|PATTERN",
             help="Where to write. A folder's name ends with / unless it exists; several photos "
-            "need a folder. Default: beside each photo, as NAME.portrait.SUFFIX.",
+            "need a folder, or a pattern with {stem}, {ext} and {folder}, as in "
+            "'small/{folder}/{stem}.jpg'; without a slash it is a name beside each photo. "
+            "Default: '{stem}.portrait{ext}'.",
             show_default=False,
         ),
     ] = None,
+    recursive: Annotated[
+        bool,
+        typer.Option(
+            "--recursive", "-r", help="Look into the folders of a folder too; links not followed."
+        ),
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Skip photos whose portrait is there, made of the same bytes with the same "
+            "settings, by the record that a run over several photos keeps beside its portraits.",
+        ),
+    ] = False,
     model: ModelOption = None,
     backend: Annotated[
         str,
@@ -192,8 +177,19 @@ def portrait_command(
         typer.Option(
             "--config",
             metavar="FILE.toml",
-            help="Take model, backend, threads and subject from this file of `toolkit recommend`; "
-            "what is given on the command line wins.",
+            help="Take model, backend, subject and, for one photo alone, threads from this file "
+            "of `toolkit recommend`; what is given on the command line wins.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            help="Photos at a time, which share one session. Default: as many as cores, with one "
+            "thread each.",
             show_default=False,
         ),
     ] = None,
@@ -206,37 +202,63 @@ def portrait_command(
     """Blur the background of photos and keep the subject sharp.
 
     Where the subject isn't found the photo is written unchanged, with a warning. A photo that can't
-    be read is named, the others are still done, and the exit code is 3 in the end.
+    be done is named, the others are still done, and the exit code is 3 in the end. A run over
+    several photos can be interrupted: the same command with `--resume` goes on.
 
     Example: `toolkit portrait holiday.jpg --strength 3 --compare`
+
+    Example: `toolkit portrait holiday/ --recursive --output portraits/ --resume`
     """
+    from toolkit.backends import artefact_sha256, find_backend, load_backend
+    from toolkit.batch.photo import Recipe
+    from toolkit.batch.record import Record, settings_of
+    from toolkit.batch.run import run_jobs, share_cores
     from toolkit.recommend.config import Config, read_config, resolve_configured
-    from toolkit.resolve import open_backend, resolve_model
+    from toolkit.resolve import find_artefact, resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     made_in = _style(context, style, kernel, strength, blur, edge, depth)
-    jobs = plan_jobs(images, output, stages=stages, overlay=overlay, compare=compare)
+    jobs = plan_jobs(
+        images, output, stages=stages, overlay=overlay, compare=compare, recursive=recursive
+    )
+    alone = not resume and images == [job.photo for job in jobs][:1]
     configured = read_config(config) if config else Config()
     backend = _given(context, "backend") or configured.backend or backend
     subject = _given(context, "subject") or configured.subject or subject
-    threads = threads or configured.threads
+    # the file's threads were measured with one photo at a time
+    threads = threads or (configured.threads if len(jobs) == 1 else None)
     if config and model is None:
         found = resolve_configured(configured, config, trusted=trust_graph)
     else:
         found = resolve_model(model, trusted=trust_graph)
     console.say(f"model {found.name}: {found.about}")
     soft = style == "natural"
-    with open_backend(found, backend, threads=threads, logits=soft) as opened:
+    crew = share_cores(len(jobs), find_backend(backend), workers=workers, threads=threads)
+    artefact = find_artefact(found, backend, logits=soft)
+    with load_backend(backend, artefact, threads=crew.threads) as opened:
         limit_opencv(opened.threads)
         label = opened.network.require_label(subject)
-        console.say(f"backend {opened.name} {opened.version}, {opened.threads} threads")
+        at_once = f"{crew.workers} workers, threads each: " if crew.workers > 1 else "threads: "
+        console.say(f"backend {opened.name} {opened.version}, {at_once}{opened.threads}")
         console.say(f"style {style}: {opened.network.labels[label]} sharp, {_about(made_in)}")
-        writing = Writing(quality, strip)
-        reports = [_do(job, opened, label, made_in, writing, console) for job in jobs]
-    console.document("portrait", {"model": found.name, "backend": backend, "photos": reports})
-    if any(report.error for report in reports):
+        recipe = Recipe(label, made_in, quality, strip)
+        settings = settings_of(recipe, opened, artefact_sha256(artefact))
+        reports = run_jobs(
+            jobs,
+            opened,
+            recipe,
+            workers=crew.workers,
+            record=Record(settings, everywhere=not alone),
+            resume=resume,
+        )
+        tally = Tally(jobs, console)
+        with console.progress("making portraits", "photos") as progress:
+            tally.take(reports, progress)
+    tally.sum_up()
+    console.document("portrait", {"model": found.name, "backend": backend, "photos": tally.reports})
+    if tally.bad:
         raise typer.Exit(Exit.COULD_NOT_RUN)
-    if require_subject and not all(report.subject_found for report in reports):
+    if require_subject and tally.without_subject:
         raise typer.Exit(Exit.CHECK_FAILED)
 
 
@@ -277,83 +299,3 @@ def _about(style: Style) -> str:
     size = f"{style.strength:g} % of the longer side" if style.size is None else f"{style.size:g}"
     unit = "" if style.size is None else " pixels"
     return f"{style.kernel} blur of {size}{unit}, {style.edge} edge"
-
-
-def _do(
-    job: Job, backend: Backend, label: int, style: Style, writing: Writing, console: Console
-) -> PhotoReport:
-    """Make one portrait; a photo that can't be done is reported and doesn't stop the others."""
-    from toolkit.media import Photo, read_photo
-    from toolkit.pixels import eight_bits
-    from toolkit.portrait import Tutorial, make_portrait
-
-    name = backend.network.labels[label]
-    try:
-        photo: Photo[Any] = read_photo(job.photo, deep=True)
-        if isinstance(style, Tutorial):  # whose bytes are of 8 bits
-            alpha = None if photo.alpha is None else eight_bits(photo.alpha)
-            photo = Photo(eight_bits(photo.bgr), alpha, photo.metadata)
-        made = make_portrait(
-            photo.bgr,
-            backend,
-            subject=label,
-            style=style,
-            stages=bool(job.stages or job.overlay),
-        )
-        _write(job, photo, made, label, backend.network, writing, console)
-    except (PhotoError, StoreError, BackendError) as error:
-        text = " ".join(str(error).split())
-        line = text if isinstance(error, PhotoError) else f"{job.photo}: {text}"
-        console.warn(f"toolkit: {line}")
-        return PhotoReport(job.photo, subject=name, error=line)
-    if not made.subject_found:
-        console.warn(f"{job.photo}: no {name} found: written unchanged")
-    labels = tuple(_label_shares(made, backend.network))
-    (height, width), (network_height, network_width) = made.photo_size, made.network_size
-    console.result(
-        f"{job.photo}: photo {width}x{height}, network input {network_width}x{network_height}"
-    )
-    console.result("  labels:  " + ", ".join(f"{item.name} {item.share:.1%}" for item in labels))
-    console.result("  written: " + ", ".join(map(str, job.outputs)))
-    return PhotoReport(
-        photo=job.photo,
-        output=job.output,
-        photo_size=made.photo_size,
-        network_size=made.network_size,
-        subject=name,
-        subject_found=made.subject_found,
-        labels=labels,
-    )
-
-
-def _write(
-    job: Job,
-    photo: Photo[Any],
-    made: Portrait,
-    label: int,
-    network: Network,
-    writing: Writing,
-    console: Console,
-) -> None:
-    from toolkit.media import WITHOUT_ALPHA, write_photo
-    from toolkit.metadata import without_location
-    from toolkit.pixels import eight_bits
-    from toolkit.report.pictures import comparison, contact_sheet, overlay
-
-    metadata = without_location(photo.metadata) if writing.strip else photo.metadata
-    write_photo(job.output, made.image, photo.alpha, metadata=metadata, quality=writing.quality)
-    if photo.alpha is not None and job.output.suffix.lower() in WITHOUT_ALPHA:
-        console.warn(f"{job.output}: JPEG has no transparency; the photo's was left out")
-    if made.stages and job.stages:
-        write_photo(job.stages, contact_sheet(made.stages, network.labels))
-    if made.stages and job.overlay:
-        shown = overlay(eight_bits(made.stages.photo), made.stages.mask)
-        alpha = None if photo.alpha is None else eight_bits(photo.alpha)
-        write_photo(job.overlay, shown, alpha)
-    if job.compare:
-        write_photo(job.compare, comparison(photo.bgr, made, label))
-
-
-def _label_shares(made: Portrait, network: Network) -> Iterator[LabelShare]:
-    for label, share in sorted(made.shares.items(), key=lambda found: -found[1]):
-        yield LabelShare(label, network.labels[label], share)

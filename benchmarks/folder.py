@@ -1,0 +1,237 @@
+"""A folder of photos to portraits: how much of what the runtime promises comes out, in what memory.
+
+    python -m benchmarks.folder PHOTOS MODEL [--photos 2000] [--chunk 200]
+
+Makes photos of about 1280x720 out of those in PHOTOS, cut, resized and encoded anew, in a temporary
+folder. Then a part of them at a time goes through the code of `toolkit portrait FOLDER`, in turn
+with what `toolkit bench --workers` measures: as many threads sharing one session, on a photo that
+is decoded already and of which nothing is written. That is in the tutorial's style; the natural one
+is promised by the same loop. Each in a process of its own. At last one process does all photos, and
+says what memory it had needed on the way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cv2
+import numpy as np
+
+from toolkit.backends import artefact_sha256, find_backend, load_backend
+from toolkit.batch.photo import Job, Recipe
+from toolkit.batch.record import Record, settings_of
+from toolkit.batch.run import run_jobs, share_cores
+from toolkit.bench.intervals import paired_interval
+from toolkit.bench.usage import max_rss_bytes
+from toolkit.bench.worker import PROTOCOL, Request, measure
+from toolkit.cli.portrait_files import plan_jobs
+from toolkit.media import read_photo, write_photo
+from toolkit.portrait import KERNEL, PERSON, Natural, Style, Tutorial, make_portrait
+from toolkit.resolve import find_artefact, resolve_model
+
+SEED = 20261128
+STYLES: dict[str, Style] = {"tutorial": Tutorial(), "natural": Natural()}
+PROMISES = {"tutorial": "bench", "natural": "decoded"}
+"""By style, the side that says how many photos a second could be."""
+SIDES = (*PROMISES, *PROMISES.values())
+MARKS = (0.25, 0.5, 1.0)
+"""Of all photos: when the memory is looked at."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a process measured: photos a second, and its peak memory, bytes, by photos done."""
+
+    rate: float
+    peaks: dict[int, int]
+
+
+def make_photos(sources: Path, folder: Path, count: int) -> None:
+    """Make photos out of others, always the same.
+
+    Parameters
+    ----------
+    sources : Path
+        A folder of photos; the smallest are passed over.
+    folder : Path
+    count : int
+    """
+    drawn = random.Random(SEED)  # noqa: S311 - sizes, no secret
+    jobs = plan_jobs([sources], None, stages=False, overlay=False)
+    photos = [read_photo(job.photo).bgr for job in jobs]
+    photos = [photo for photo in photos if min(photo.shape[:2]) >= 256]
+    for number in range(count):
+        photo = drawn.choice(photos)
+        width, height = drawn.choice([(1280, 720), (1280, 720), (1280, 853), (960, 1280)])
+        scale = drawn.uniform(0.8, 1.2)
+        width, height = round(width * scale), round(height * scale)
+        rows, columns = photo.shape[:2]
+        part = min(columns / width, rows / height) * drawn.uniform(0.8, 1.0)
+        across, down = int(width * part), int(height * part)
+        left, top = drawn.randint(0, columns - across), drawn.randint(0, rows - down)
+        cut = photo[top : top + down, left : left + across]
+        resized = np.asarray(cv2.resize(cut, (width, height)), np.uint8)
+        quality = drawn.choice([85, 90, 92, 95])
+        write_photo(folder / f"{number:05}.jpg", resized, quality=quality)
+
+
+def run_folder(jobs: list[Job], model: str, style: str) -> Part:
+    """Make the portraits of photos in this process, as the command does."""
+    spec = find_backend("onnx")
+    crew = share_cores(len(jobs), spec)
+    artefact = find_artefact(resolve_model(model), spec.name, logits=style == "natural")
+    cv2.setNumThreads(crew.threads)
+    recipe = Recipe(PERSON, STYLES[style])
+    marks = {max(1, round(mark * len(jobs))) for mark in MARKS}
+    peaks = {}
+    with load_backend(spec.name, artefact, threads=crew.threads) as backend:
+        settings = settings_of(recipe, backend, artefact_sha256(artefact))
+        record = Record(settings, everywhere=True)
+        list(run_jobs(jobs[: crew.workers], backend, recipe, workers=crew.workers))
+        began = time.perf_counter()
+        reports = run_jobs(jobs, backend, recipe, workers=crew.workers, record=record)
+        for number, report in enumerate(reports, 1):
+            if report.error:
+                raise SystemExit(report.error)
+            if number in marks:
+                peaks[number] = max_rss_bytes() or 0
+        seconds = time.perf_counter() - began
+    return Part(len(jobs) / seconds, peaks)
+
+
+def run_bench(photo: Path, model: str, passes: int) -> Part:
+    """Measure what `toolkit bench --workers` does, in this process."""
+    spec = find_backend("onnx")
+    crew = share_cores(passes, spec)
+    artefact = find_artefact(resolve_model(model), spec.name)
+    with tempfile.TemporaryDirectory() as folder:
+        decoded = Path(folder) / "photo.npy"
+        np.save(decoded, read_photo(photo).bgr)
+        request = Request(
+            protocol=PROTOCOL,
+            backend=spec.name,
+            artefact=str(artefact),
+            model=model,
+            labels=None,
+            trusted=False,
+            photos=(str(decoded),),
+            round=0,
+            order=0,
+            iterations=passes,
+            warmup=4,
+            warmup_seconds=None,
+            threads=crew.threads,
+            workers=crew.workers,
+            provider=None,
+            kernel=KERNEL,
+            subject=str(PERSON),
+        )
+        (measured,) = measure(request).measured.photos
+    if measured.throughput is None:
+        raise SystemExit("one worker: there is no figure of several that share a session")
+    return Part(1e9 * measured.throughput.passes / measured.throughput.wall_ns, {})
+
+
+def run_decoded(photo: Path, model: str, passes: int) -> Part:
+    """Measure the same in the natural style, which the bench does not know."""
+    spec = find_backend("onnx")
+    crew = share_cores(passes, spec)
+    artefact = find_artefact(resolve_model(model), spec.name, logits=True)
+    cv2.setNumThreads(crew.threads)
+    bgr = read_photo(photo).bgr
+    with (
+        load_backend(spec.name, artefact, threads=crew.threads) as backend,
+        ThreadPoolExecutor(crew.workers) as pool,
+    ):
+
+        def make(_: int) -> None:
+            make_portrait(bgr, backend, subject=PERSON, style=STYLES["natural"])
+
+        list(pool.map(make, range(4 * crew.workers)))
+        began = time.perf_counter()
+        list(pool.map(make, range(passes)))
+        return Part(passes / (time.perf_counter() - began), {})
+
+
+def in_a_process(side: str, folder: Path, model: str, first: int, count: int) -> Part:
+    """Measure a part in a process of its own."""
+    line = [sys.executable, "-m", __spec__.name, str(folder), model, "--one", side]
+    line += ["--first", str(first), "--photos", str(count)]
+    done = subprocess.run(line, check=True, capture_output=True, text=True)
+    told = json.loads(done.stdout)
+    return Part(told["rate"], {int(number): peak for number, peak in told["peaks"].items()})
+
+
+def measure_one(side: str, folder: Path, model: str, first: int, count: int) -> Part:
+    """Measure one side in this process, on a part of the photos in a folder."""
+    with tempfile.TemporaryDirectory() as made:
+        jobs = plan_jobs([folder], made, stages=False, overlay=False)[first : first + count]
+        if side in PROMISES.values():
+            run = run_bench if side == PROMISES["tutorial"] else run_decoded
+            return run(typical(jobs), model, max(20, count // 2))
+        return run_folder(jobs, model, side)
+
+
+def typical(jobs: list[Job]) -> Path:
+    """Return the photo whose size is nearest to the mean."""
+    sizes = [float(np.prod(read_photo(job.photo).bgr.shape[:2])) for job in jobs]
+    mean = sum(sizes) / len(sizes)
+    return min(zip(sizes, jobs, strict=True), key=lambda one: abs(one[0] - mean))[1].photo
+
+
+def report(rates: dict[str, list[float]], peaks: dict[int, int]) -> str:
+    """Write rates, what share of the bench's they are, and the memory as text."""
+    lines = []
+    for style, promise in PROMISES.items():
+        pairs = zip(rates[style], rates[promise], strict=True)
+        ratios = [ours / promised for ours, promised in pairs]
+        interval = paired_interval(ratios)
+        sure = f" ({interval.low:.0%} to {interval.high:.0%})" if interval else ""
+        lines.append(
+            f"{style}: {median(rates[style]):.1f} photos/s, {median(ratios):.0%}{sure} of "
+            f"{median(rates[promise]):.1f}, {promise}"
+        )
+    lines += [f"after {number} photos: {peak / 1e6:.0f} MB" for number, peak in peaks.items()]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure one side, or all in turn and then the memory."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("folder", type=Path, metavar="PHOTOS")
+    parser.add_argument("model")
+    parser.add_argument("--photos", type=int, default=2000)
+    parser.add_argument("--chunk", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=SIDES, help=argparse.SUPPRESS)
+    asked: Any = parser.parse_args()
+    if asked.one:
+        part = measure_one(asked.one, asked.folder, asked.model, asked.first, asked.photos)
+        sys.stdout.write(json.dumps({"rate": part.rate, "peaks": part.peaks}))
+        return
+    rates: dict[str, list[float]] = {side: [] for side in SIDES}
+    order = random.Random(SEED)  # noqa: S311 - an order, no secret
+    with tempfile.TemporaryDirectory() as folder:
+        photos = Path(folder)
+        make_photos(asked.folder, photos, asked.photos)
+        for first in range(0, asked.photos, asked.chunk):
+            for side in order.sample(sorted(rates), len(rates)):
+                part = in_a_process(side, photos, asked.model, first, asked.chunk)
+                rates[side].append(part.rate)
+        whole = in_a_process("natural", photos, asked.model, 0, asked.photos)
+    sys.stdout.write(report(rates, whole.peaks))
+
+
+if __name__ == "__main__":
+    main()
