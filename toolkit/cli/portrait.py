@@ -238,8 +238,8 @@ def portrait_command(
     with load_backend(backend, artefact, threads=crew.threads) as opened:
         limit_opencv(opened.threads)
         label = opened.network.require_label(subject)
-        at_once = f"{crew.workers} workers, threads each: " if crew.workers > 1 else "threads: "
-        console.say(f"backend {opened.name} {opened.version}, {at_once}{opened.threads}")
+        at_once = f", {crew.workers} workers" if crew.workers > 1 else ""
+        console.say(f"backend {opened.name} {opened.version}, {opened.threads} threads{at_once}")
         console.say(f"style {style}: {opened.network.labels[label]} sharp, {_about(made_in)}")
         recipe = Recipe(label, made_in, quality, strip)
         settings = settings_of(recipe, opened, artefact_sha256(artefact))
