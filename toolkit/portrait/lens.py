@@ -33,8 +33,8 @@ LIGHT_HEADROOM = 0.2
 SMALLEST_SIZE = 2
 """Pixels; a weaker blur does nothing."""
 
-SMALLEST_WEIGHT = 1e-2
-"""Of 255, of a pixel's surroundings: with less background there is no mean, and nobody sees it."""
+SMALLEST_WEIGHT = 4e-5
+"""Of a pixel's surroundings: with less background there is no mean, and nobody sees it."""
 
 
 @dataclass(frozen=True)
@@ -146,17 +146,17 @@ def blur_without(photo: Pixels, weight: NDArray[np.uint8], blur: Blur) -> Float:
     if blur.size < SMALLEST_SIZE:
         return photo.astype(np.float32)
     light = to_light(photo) if blur.kernel == "lens" else photo
-    shares = weight.astype(np.float32)
+    shares = weight.astype(np.float32) / 255
     mean = _divided(_convolve(weighed(light, weight), blur), _convolve(shares, blur))
     return from_light(mean, photo.dtype) if blur.kernel == "lens" else mean
 
 
 def weighed(light: Pixels, weight: NDArray[np.uint8]) -> Float:
-    """Return light or levels times weight, (H, W, 3) float32."""
+    """Return light or levels times weight / 255, (H, W, 3) float32."""
     if light.dtype == np.float64:
         light = light.astype(np.float32)
     each = cv2.merge((weight,) * 3)
-    return np.asarray(cv2.multiply(light, each, dtype=cv2.CV_32F), np.float32)
+    return np.asarray(cv2.multiply(light, each, scale=1 / 255, dtype=cv2.CV_32F), np.float32)
 
 
 def _divided(total: Float, shares: Float) -> Float:
@@ -273,12 +273,14 @@ class ReducedBackground:
             border = (band.start - top, top + count * self._factor - band.stop, self._left, right)
             part = _bordered(photo[band], border)
             weight = np.asarray(_bordered(255 - alpha[band], border), np.uint8)
-            light = to_light(part) if blur.kernel == "lens" else part
-            for whole, seen in ((total, weighed(light, weight)), (shares, weight)):
+            light = to_light(part) if blur.kernel == "lens" else part.astype(np.float32)
+            subject = np.flatnonzero(alpha[band].any(axis=0)) + self._left
+            if subject.size:
+                hidden = (slice(None), slice(subject[0], subject[-1] + 1))
+                light[hidden] = weighed(light[hidden], weight[hidden])
+            for whole, seen in ((total, light), (shares, weight.astype(np.float32) / 255)):
                 whole[row : row + count] = cv2.resize(
-                    seen.astype(np.float32, copy=False),
-                    (columns, count),
-                    interpolation=cv2.INTER_AREA,
+                    seen, (columns, count), interpolation=cv2.INTER_AREA
                 )
         total, shares = (_convolve(image, blur, self._factor) for image in (total, shares))
         self._small = np.empty(total.shape, photo.dtype)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Literal
 
 import cv2
@@ -154,26 +155,26 @@ def runs(alpha: NDArray[np.uint8], blur: Blur) -> Iterator[Run]:
     for top in range(0, height, step):
         rows = slice(top, min(top + step, height))
         near = slice(max(top - reach, 0), rows.stop + reach)
-        least, most = alpha[rows].min(axis=0), alpha[rows].max(axis=0)
-        around = alpha[near].max(axis=0)
-        tiles = [slice(left, min(left + TILE, width)) for left in range(0, width, TILE)]
-        kinds = [_kind(tile, least, most, around, reach) for tile in tiles]
-        for kind, group in groupby(zip(kinds, tiles, strict=True), key=lambda one: one[0]):
-            members = [tile for _, tile in group]
-            yield Run(rows, slice(members[0].start, members[-1].stop), kind)
+        starts = np.arange(0, width, TILE)
+        least = np.minimum.reduceat(alpha[rows].min(axis=0), starts)
+        most = np.maximum.reduceat(alpha[rows].max(axis=0), starts)
+        around = _spread(alpha[near].max(axis=0), reach)
+        beside = np.maximum.reduceat(around, starts) > 0
+        kinds = np.select(
+            [least == 255, most > 0, beside], ["subject", "edge", "beside"], "background"
+        )
+        for kind, group in groupby(
+            zip(kinds.tolist(), starts.tolist(), strict=True), itemgetter(0)
+        ):
+            members = [left for _, left in group]
+            yield Run(rows, slice(members[0], min(members[-1] + TILE, width)), kind)
 
 
-def _kind(
-    tile: slice,
-    least: NDArray[np.uint8],
-    most: NDArray[np.uint8],
-    around: NDArray[np.uint8],
-    reach: int,
-) -> Kind:
-    if most[tile].any():
-        return "subject" if least[tile].min() == 255 else "edge"
-    near = around[max(tile.start - reach, 0) : tile.stop + reach]
-    return "beside" if reach and near.any() else "background"
+def _spread(line: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:
+    """Return for each place of a line the largest value within reach."""
+    if not reach:
+        return line
+    return np.asarray(cv2.dilate(line[np.newaxis], np.ones((1, 2 * reach + 1), np.uint8))[0])
 
 
 def _with_ground(

@@ -279,7 +279,7 @@ def _looked_at(
     blurring: Blur,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Pixels, Pixels]:
     """Make the pictures on the way of the natural style."""
-    without = encode(weighed(photo, 255 - alpha) / np.float32(255), photo.dtype)
+    without = encode(weighed(photo, 255 - alpha), photo.dtype)
     network_mask = encode(255 * probability, np.uint8)
     return (
         np.asarray(cv2.resize(network_mask, size[::-1]), np.uint8),
