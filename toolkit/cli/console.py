@@ -15,11 +15,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
 from toolkit.errors import MissingDependencyError, ToolkitError
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
 
 log = logging.getLogger("toolkit")
 P = ParamSpec("P")
@@ -169,8 +172,16 @@ class Console:
             typer.echo(json.dumps({**head, **to_json(content)}, indent=2, allow_nan=False))
 
     @contextmanager
-    def progress(self, what: str) -> Iterator[Callable[[int, int | None], None]]:
+    def progress(
+        self, what: str, unit: str | None = None
+    ) -> Iterator[Callable[[int, int | None], None]]:
         """Show a progress bar on stderr while the block runs; none where stderr is no terminal.
+
+        Parameters
+        ----------
+        what : str
+        unit : str, optional
+            What is counted, as in ``frames``: then how many a second is shown too.
 
         Yields
         ------
@@ -183,9 +194,23 @@ class Console:
         from rich.console import Console as RichConsole
         from rich.progress import Progress
 
-        with Progress(console=RichConsole(stderr=True), transient=True) as bars:
+        columns = [*Progress.get_default_columns(), *([_rate_column(unit)] if unit else [])]
+        with Progress(*columns, console=RichConsole(stderr=True), transient=True) as bars:
             bar = bars.add_task(what, total=None)
             yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+def _rate_column(unit: str) -> ProgressColumn:
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            total = "" if task.total is None else f"/{task.total:.0f}"
+            rate = "" if task.speed is None else f", {task.speed:.1f}/s"
+            return Text(f"{task.completed:.0f}{total} {unit}{rate}")
+
+    return Rate()
 
 
 def to_json(value: object) -> Any:

@@ -68,7 +68,9 @@ def portrait_command(
     context: typer.Context,
     images: Annotated[
         list[Path],
-        typer.Argument(metavar="IMAGE", help="Photos: JPEG, PNG, WebP, BMP, TIFF or GIF."),
+        typer.Argument(
+            metavar="IMAGE", help="Photos: JPEG, PNG, WebP, BMP, TIFF or GIF; or a video."
+        ),
     ],
     output: Annotated[
         str | None,
@@ -181,12 +183,24 @@ def portrait_command(
     ] = 95,
     strip: Annotated[
         bool,
-        typer.Option("--strip", help="Leave out of the portrait's metadata where it was made."),
+        typer.Option(
+            "--strip", help="Leave out of the metadata of portrait or video where it was made."
+        ),
     ] = False,
     require_subject: Annotated[
         bool,
         typer.Option("--require-subject", help="Exit with 1 where a photo has no such subject."),
     ] = False,
+    every: Annotated[
+        int,
+        typer.Option(
+            "--every",
+            metavar="N",
+            min=1,
+            help="Of a video: let the network see each Nth frame only, and carry masks over to "
+            "those between along their motion.",
+        ),
+    ] = 1,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -206,16 +220,21 @@ def portrait_command(
     """Blur the background of photos and keep the subject sharp.
 
     Where the subject isn't found the photo is written unchanged, with a warning. A photo that can't
-    be read is named, the others are still done, and the exit code is 3 in the end.
+    be read is named, the others are still done, and the exit code is 3 in the end. A video is done
+    frame by frame, its sound and times kept; one that ends early, or Ctrl-C, leaves what is done as
+    NAME.partial.SUFFIX.
 
     Example: `toolkit portrait holiday.jpg --strength 3 --compare`
     """
+    from toolkit.cli.video import Recipe, plan_video, portrait_video
     from toolkit.recommend.config import Config, read_config, resolve_configured
     from toolkit.resolve import open_backend, resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     made_in = _style(context, style, kernel, strength, blur, edge, depth)
-    jobs = plan_jobs(images, output, stages=stages, overlay=overlay, compare=compare)
+    video = plan_video(context, images, output)
+    photos = [] if video else images
+    jobs = plan_jobs(photos, output, stages=stages, overlay=overlay, compare=compare)
     configured = read_config(config) if config else Config()
     backend = _given(context, "backend") or configured.backend or backend
     subject = _given(context, "subject") or configured.subject or subject
@@ -225,6 +244,10 @@ def portrait_command(
     else:
         found = resolve_model(model, trusted=trust_graph)
     console.say(f"model {found.name}: {found.about}")
+    if video:
+        recipe = Recipe(subject, made_in, _about(made_in), every, strip, require_subject)
+        portrait_video(video, found, recipe, console, backend=backend, threads=threads)
+        return
     soft = style == "natural"
     with open_backend(found, backend, threads=threads, logits=soft) as opened:
         limit_opencv(opened.threads)
