@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.conftest import ROOT
 from tests.video.clips import (
     FigureBackend,
     av,
@@ -159,6 +163,36 @@ def test_a_stop_leaves_what_is_done_as_a_whole_file_of_another_name(tmp_path: Pa
     assert sound_of(report.output)
     assert target.read_bytes() == b"older"
     assert names(tmp_path) == ["a.mp4", "out.mp4", "out.partial.mp4"]
+
+
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from tests.video.clips import FigureBackend
+from toolkit.video import make_video
+
+class Dies(FigureBackend):
+    def segment(self, image, *, subject=None):
+        if len(self.seen) == 10:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().segment(image, subject=subject)
+
+make_video(Path(sys.argv[1]), Path(sys.argv[2]), Dies(), workers=2)
+"""
+
+
+def test_a_killed_run_leaves_the_older_file_and_the_next_run_nothing_else(video: Path) -> None:
+    target = video.with_name("out.mp4")
+    target.write_bytes(b"older")
+    died = subprocess.run([sys.executable, "-c", DIES, video, target], check=False, cwd=ROOT)
+    assert died.returncode == -signal.SIGKILL
+    hidden, *others = names(video.parent)
+    assert hidden.startswith(".out.mp4.")
+    assert others == ["clip.mp4", "out.mp4"]
+    assert target.read_bytes() == b"older"
+    make_video(video, target, FigureBackend())
+    assert names(video.parent) == ["clip.mp4", "out.mp4"]
+    assert len(frames_of(target)) == len(PICTURES)
 
 
 def test_a_stop_after_the_last_frame_comes_too_late(video: Path) -> None:

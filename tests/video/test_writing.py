@@ -123,6 +123,15 @@ def test_what_is_not_finished_is_gone_and_an_older_file_stays(tmp_path: Path) ->
     assert names(tmp_path) == ["a.mp4", "b.mp4"]
 
 
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "a.mp4", PICTURES[:2])
+    (tmp_path / "other").mkdir()
+    (tmp_path / "b.mp4").symlink_to("other/real.mp4")
+    assert copied(source, tmp_path / "b.mp4") == tmp_path / "b.mp4"
+    assert (tmp_path / "b.mp4").is_symlink()
+    assert len(frames_of(tmp_path / "other" / "real.mp4")) == 2
+
+
 def test_a_folder_that_is_missing_is_made_and_one_that_can_not_be_is_one_line(
     tmp_path: Path,
 ) -> None:

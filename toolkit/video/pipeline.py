@@ -178,7 +178,7 @@ def make_video(
         if not writer.frames:
             raise reader.trouble or VideoError(source, "was stopped before its first frame")
         whole = not interrupted and reader.trouble is None
-        output = writer.finish(reader.rest, path=None if whole else partial_name(target))
+        output = writer.finish(reader.rest, name=None if whole else partial_name(target).name)
         return VideoReport(
             output=output,
             frames=writer.frames,

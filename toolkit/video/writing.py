@@ -5,8 +5,9 @@ What is written lies under a hidden name until it is a whole file, as everything
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.atomic import discard, partial_path, sync_folder, translated
+from toolkit.atomic import claimed, sync_folder, translated
 from toolkit.errors import StoreError, UsageError
 from toolkit.video.reading import Frame, import_av
 
@@ -89,7 +90,8 @@ class VideoWriter:
     Parameters
     ----------
     path : Path
-        The name it will have; the suffix decides the format. Its folder is made if missing.
+        The name it will have; the suffix decides the format. Its folder is made if missing; a
+        symbolic link is followed.
     rate : Fraction
         Frames per second, about; each frame has its own time.
     audio : sequence of AudioStream
@@ -117,17 +119,20 @@ class VideoWriter:
     ) -> None:
         self.path, self._form = path, check_writable(path)
         self._rate, self._threads = rate, threads
-        self._hidden = partial_path(path)
-        self._open = True
+        self._open = False
+        self._stack = ExitStack()
         library = import_av()
         with translated(path):
             if path.exists() and not path.is_file():
                 raise StoreError(f"{path}: is not a regular file", "choose another name")
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._real = Path(os.path.realpath(path))
+            self._hidden = self._stack.enter_context(claimed(self._real))
+        try:
             self._container: av.container.OutputContainer = library.open(
                 str(self._hidden), "w", format=self._form.container
             )
-        try:
+            self._open = True
             self._container.metadata.update(metadata or {})
             self._picture: VideoStream = self._container.add_stream(
                 self._form.codec, rate=rate, options=dict(self._form.options)
@@ -206,14 +211,14 @@ class VideoWriter:
             packet.stream = self._tracks[packet.stream.index]
             self._container.mux(packet)
 
-    def finish(self, packets: Sequence[Any] = (), *, path: Path | None = None) -> Path:
+    def finish(self, packets: Sequence[Any] = (), *, name: str | None = None) -> Path:
         """Write what is still to be written and put the file in place.
 
         Parameters
         ----------
         packets : sequence
             Sound after the last frame.
-        path : Path, optional
+        name : str, optional
             Another name for it, in the same folder.
 
         Returns
@@ -221,16 +226,18 @@ class VideoWriter:
         Path
             Where it is.
         """
-        target = path or self.path
+        target = self._real.with_name(name) if name else self._real
         with _named(self.path):
             self._copy(packets)
             self._container.mux(self._picture.encode(None))
             self._open = False
             self._container.close()
         with translated(target):
+            with self._hidden.open("rb") as file:
+                os.fsync(file.fileno())
             self._hidden.replace(target)
             sync_folder(target.parent)
-        return target
+        return target if name else self.path
 
     def close(self) -> None:
         """Remove what was not finished."""
@@ -239,7 +246,7 @@ class VideoWriter:
             library = import_av()
             with suppress(library.FFmpegError, ValueError):  # what it still had to say
                 self._container.close()
-        discard(self._hidden)
+        self._stack.close()
 
     def __enter__(self) -> Self:
         return self
