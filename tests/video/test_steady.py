@@ -2,67 +2,38 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from tests.samples import seeds
 from tests.video.clips import FigureBackend, clip, walk
-from toolkit.portrait import PERSON, Natural
+from tests.video.judging import alphas, fits, flicker, lag
 from toolkit.portrait.alpha import Mask
-from toolkit.video.frames import alpha_of, probability_in
 from toolkit.video.steady import GAIN, Steadier
-
-Frames = list[tuple[NDArray[np.uint8], NDArray[np.bool_]]]
-
-
-def alphas(frames: Frames, gain: float) -> list[Mask]:
-    backend, style, steadier = FigureBackend(), Natural(), Steadier(gain)
-    found = []
-    for frame, _mask in frames:
-        guide, probability, _found = probability_in(frame, backend, PERSON)
-        found.append(steadier.steady(guide, alpha_of(frame, guide, probability, style)))
-    return found
-
-
-def flicker(found: list[Mask]) -> float:
-    """Mean change of alpha from frame to frame, once the average has settled."""
-    changes = [np.abs(one.astype(int) - other).mean() for one, other in pairwise(found[4:])]
-    return float(np.mean(changes))
-
-
-def overlap(alpha: Mask, mask: NDArray[np.bool_]) -> float:
-    inside = alpha > 127
-    return float((inside & mask).sum() / (inside | mask).sum())
 
 
 @pytest.mark.parametrize("noise", [2, 5, 9])
 def test_a_still_scene_with_noise_flickers_a_third_at_most(noise: float) -> None:
     frames = clip([(70, 56, 70)] * 20, noise=noise)
-    assert flicker(alphas(frames, GAIN)) < flicker(alphas(frames, 1)) / 3
+    steadied, as_it_is = alphas(frames, FigureBackend(), GAIN, 1)
+    assert flicker(steadied) < flicker(as_it_is) / 3
 
 
 @pytest.mark.parametrize("step", [0.5, 1, 2, 4, 8])
 def test_a_moving_mask_lags_by_a_frame_at_most(step: float) -> None:
     frames = clip(walk(16, step / 2), noise=3)
-    found = alphas(frames, GAIN)
-    judged = range(4, len(frames) - 2)
-    shifts = range(-2, 3)
-    fits = [np.mean([overlap(found[t], frames[t - by][1]) for t in judged]) for by in shifts]
-    assert shifts[int(np.argmax(fits))] in (0, 1)
+    (found,) = alphas(frames, FigureBackend(), GAIN)
+    assert lag(found, frames) in (0, 1)
 
 
 def test_a_moving_mask_is_as_good_as_one_that_is_not_steadied() -> None:
     frames = clip(walk(12), noise=3)
-    means = [
-        np.mean([overlap(alpha, mask) for alpha, (_, mask) in zip(found, frames, strict=True)])
-        for found in (alphas(frames, GAIN), alphas(frames, 1))
-    ]
-    assert means[0] > means[1] - 0.005
+    steadied, as_it_is = (
+        fits(found, frames)[0] for found in alphas(frames, FigureBackend(), GAIN, 1)
+    )
+    assert steadied > as_it_is - 0.005
 
 
 def test_a_cut_takes_the_new_alpha_at_once() -> None:
