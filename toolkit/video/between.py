@@ -7,6 +7,7 @@ in time counts more, and the one whose picture fits better here.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -130,8 +131,8 @@ def _warped(guide: NDArray[np.uint8], source: Seen[Rest]) -> tuple[Float, Float]
             cv2.remap(image, flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]  # None: one map
             for image in (source.probability, source.guide)
         )
-    difference = cv2.absdiff(guide, picture).max(axis=2).astype(np.float32)
-    misfit = np.asarray(cv2.blur(difference, (5, 5)), np.float32)
+    difference = functools.reduce(np.maximum, cv2.split(cv2.absdiff(guide, picture)))
+    misfit = np.asarray(cv2.blur(difference.astype(np.float32), (5, 5)), np.float32)
     return np.asarray(np.clip(moved, 0, 1), np.float32), misfit
 
 

@@ -271,7 +271,7 @@ class VideoReader:
         matrix = display_matrix(picture)
         shape = Fraction(self._stream.sample_aspect_ratio or 1)
         return Frame(
-            turned(np.asarray(picture.to_ndarray(format="bgr24"), np.uint8), matrix),
+            turned(np.asarray(picture.to_ndarray(format="bgr24", threads=1), np.uint8), matrix),
             pts,
             Fraction(base),
             picture.duration or 0,

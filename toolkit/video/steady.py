@@ -28,6 +28,9 @@ picture moves the typical difference is large, and says nothing of the noise."""
 LEAST_MOTION = 0.5
 """Levels of 255 above twice the noise; from here on a difference is motion."""
 
+BAND = 64
+"""Rows that are done together: what is made on the way stays in the cache."""
+
 
 class Steadier:
     """Steadies the alpha of one frame after the other; a new one for each video.
@@ -64,11 +67,15 @@ class Steadier:
         if self._alpha is None:
             self._alpha = alpha.astype(np.float32)
             return alpha
-        share = cv2.resize(gain, alpha.shape[::-1])
-        change = cv2.subtract(alpha, self._alpha, dtype=cv2.CV_32F)
-        cv2.multiply(change, share, dst=change)
-        cv2.add(self._alpha, change, dst=self._alpha)
-        return np.asarray(encode(self._alpha, np.uint8), np.uint8)
+        share = cv2.resize(encode(gain * np.float32(255), np.uint8), alpha.shape[::-1])
+        steadied = np.empty_like(alpha)
+        for top in range(0, len(alpha), BAND):
+            band = slice(top, top + BAND)
+            change = cv2.subtract(alpha[band], self._alpha[band], dtype=cv2.CV_32F)
+            cv2.multiply(change, share[band], dst=change, scale=1 / 255, dtype=cv2.CV_32F)
+            self._alpha[band] += change
+            steadied[band] = encode(self._alpha[band], np.uint8)
+        return steadied
 
     def gain(self, guide: NDArray[np.uint8]) -> Float:
         """Return how far alpha may go on the reduced frame, and take the frame as seen.
