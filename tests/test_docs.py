@@ -167,6 +167,8 @@ def test_every_command_has_an_example_of_its_own() -> None:
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
     """A folder with the files that the examples name, and a `toolkit` to call."""
+    from tests.video.clips import write_clip  # skips the test where PyAV is missing
+
     folder = tmp_path / "desk"
     bundled = load_catalog().bundled
     archive = archive_of(bundled.graph.read_bytes())
@@ -183,6 +185,7 @@ def desk(tmp_path: Path) -> Path:
     (folder / "bin/toolkit").chmod(0o755)
     for name in ("photo.jpg", "other.jpg"):
         write_photo(folder / name, demo_photo()[:240, :320])
+    write_clip(folder / "clip.mp4", [demo_photo()[:96, :144]] * 3)
     write_folder(folder / "photos", {"a": (demo_photo()[:240, :320], square(240, 320))})
     write_evaluation(folder / "quality.json", make_evaluation({"onnx": [0.9]}))
     for name in (

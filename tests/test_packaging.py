@@ -22,7 +22,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()
 CONVERTER = {"tensorflow", "keras", "tf2onnx", "onnx"}
 HEAVY = CONVERTER | {"numpy", "cv2", "onnxruntime", "PIL", "skimage", "scipy", "pooch", "requests"}
-HEAVY |= {"matplotlib", "jinja2"}
+HEAVY |= {"matplotlib", "jinja2", "av"}
 
 
 @dataclass(frozen=True)

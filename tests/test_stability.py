@@ -138,6 +138,18 @@ def test_portrait(toolkit: Command, photo: Path) -> None:
     check("`toolkit portrait --json`", document(made, "portrait", code=3))
 
 
+def test_portrait_of_a_video(toolkit: Command, tmp_path: Path) -> None:
+    from tests.video.clips import clip, walk, write_clip
+
+    frames = [frame for frame, _ in clip(walk(3))]
+    source = write_clip(tmp_path / "a.mp4", frames)
+    whole = document(toolkit("portrait", source, "--json", "-q"), "portrait-video")
+    write_clip(source, [frame for frame, _ in clip(walk(60))], options={"movflags": "faststart"})
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    cut = document(toolkit("portrait", source, "--json", "-q"), "portrait-video", code=3)
+    check("`toolkit portrait --json` of a video", whole, cut)
+
+
 @pytest.mark.tensorflow
 def test_fetch_models_and_the_record_of_a_fetch(toolkit: Command, archive: Path) -> None:
     fetched = document(toolkit("fetch", "--from", archive, "--json"), "fetch")

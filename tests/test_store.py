@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from toolkit import atomic, catalog, store
+from toolkit.atomic import claimed
 from toolkit.errors import ModelNotFoundError, StoreError, UsageError
 from toolkit.store import Source, Store, publish_export, sha256_of, write_atomically
 
@@ -82,6 +83,32 @@ def test_a_written_file_has_the_modes_of_any_file(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"")
     write_atomically(tmp_path / "file", b"")
     assert (tmp_path / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_claim_sweeps_what_died_and_leaves_what_others_write(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    dead = tmp_path / ".clip.mp4.0123456789abcdef.partial"
+    others = tmp_path / ".other.mp4.0123456789abcdef.partial"
+    for leftover in (dead, others):
+        leftover.touch()
+    with claimed(path) as first:
+        assert not dead.exists()
+        with claimed(path) as second:
+            assert {first, second, others} == set(tmp_path.iterdir())
+        second.touch()
+    with claimed(path):
+        assert not second.exists()
+    assert list(tmp_path.iterdir()) == [others]
+
+
+def test_a_claimed_file_may_be_moved_away(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    with claimed(path) as partial:
+        partial.write_bytes(b"whole")
+        partial.replace(path)
+    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [
+        ("clip.mp4", b"whole")
+    ]
 
 
 @pytest.mark.parametrize("broken", ["fsync", "replace"])

@@ -2,12 +2,14 @@
 
 A file is written under a hidden name beside its final one and moved over it, so that a kill at any
 moment leaves the old file or the new one. What a killed run left behind ends in ``.partial`` and is
-swept by the next run that holds the lock.
+swept by the next run that holds the lock; where there is none to hold, a file that takes long to
+write is claimed by whoever writes it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import logging
 import os
@@ -106,7 +108,7 @@ def partial_path(path: Path) -> Path:
 
 def sweep(folder: Path, name: str) -> None:
     """Remove the unfinished files and folders of one final name; the caller holds its lock."""
-    for leftover in matching(folder, re.compile(rf"\.{re.escape(name)}{PARTIAL}")):
+    for leftover in _unfinished(folder, name):
         log.debug("removing %s, left by a run that was killed", leftover)
         discard(leftover)
 
@@ -134,6 +136,49 @@ def sweep_all(folder: Path, names: Container[str]) -> None:
             if found and found[1] in names:
                 log.debug("removing %s, left by a run that was killed", folder / name)
                 discard(folder / name)
+
+
+@contextlib.contextmanager
+def claimed(path: Path) -> Iterator[Path]:
+    """Make an unfinished file of a final name, and sweep those that killed runs left of it.
+
+    The file is locked while the block runs: a process that dies frees it. So another one that
+    writes the same name at the same time is left alone.
+
+    Parameters
+    ----------
+    path : Path
+        The final name; its folder is there.
+
+    Yields
+    ------
+    Path
+        The unfinished file, empty; moved away or not, it is gone with the block.
+    """
+    partial = partial_path(path)
+    with partial.open("xb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            for leftover in _unfinished(path.parent, path.name):
+                if leftover != partial and _unclaimed(leftover):
+                    log.debug("removing %s, left by a run that was killed", leftover)
+                    discard(leftover)
+            yield partial
+        finally:
+            discard(partial)
+
+
+def _unclaimed(leftover: Path) -> bool:
+    try:
+        with leftover.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # somebody's, or gone
+        return False
+    return True
+
+
+def _unfinished(folder: Path, name: str) -> list[Path]:
+    return matching(folder, re.compile(rf"\.{re.escape(name)}{PARTIAL}"))
 
 
 def matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:

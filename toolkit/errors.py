@@ -7,6 +7,7 @@
     ├── ModelNotFoundError        no catalogue entry, store entry or file of that name
     ├── InputFileError            a file given is missing, broken, hostile or too large
     │   ├── PhotoError            ... a photo
+    │   ├── VideoError            ... a video
     │   ├── ArchiveError          ... a model archive
     │   ├── GraphError            ... a frozen graph
     │   └── ExportError           ... an ONNX file or its manifest
@@ -76,6 +77,10 @@ class InputFileError(ToolkitError):
 
 class PhotoError(InputFileError):
     """A photo is missing, broken or too large."""
+
+
+class VideoError(InputFileError):
+    """A video is missing, broken, cut off or too large, or shows what can't be done in one go."""
 
 
 class ArchiveError(InputFileError):

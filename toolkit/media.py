@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from toolkit.errors import MissingDependencyError, PhotoError, UsageError
+from toolkit.errors import InputFileError, MissingDependencyError, PhotoError, UsageError
 from toolkit.exif import ORIENTATION
 from toolkit.metadata import Metadata, jpeg_with, metadata_of, png_with, tiff_with_metadata
 from toolkit.pixels import eight_bits
@@ -173,25 +173,25 @@ def read_photo(
     """
     path = Path(path)
     check_file(path)
-    limit = _pixel_limit() if max_pixels is None else max_pixels
+    limit = pixel_limit() if max_pixels is None else max_pixels
     with _UNWARNED:
         return _decode(path, limit, deep=deep)
 
 
-def check_file(path: Path) -> None:
-    """Raise `PhotoError` where a path is no file with bytes in it; nothing is read."""
+def check_file(path: Path, kind: type[InputFileError] = PhotoError) -> None:
+    """Raise an error of a kind where a path is no file with bytes in it; nothing is read."""
     try:
         found = path.stat()
     except FileNotFoundError as error:
-        raise PhotoError(path, "no such file") from error
+        raise kind(path, "no such file") from error
     except (OSError, ValueError) as error:
-        raise PhotoError(path, f"can't be read ({error})") from error
+        raise kind(path, f"can't be read ({error})") from error
     if stat.S_ISDIR(found.st_mode):
-        raise PhotoError(path, "is a folder")
+        raise kind(path, "is a folder")
     if not stat.S_ISREG(found.st_mode):  # a pipe or device, which might never end
-        raise PhotoError(path, "is not a regular file")
+        raise kind(path, "is not a regular file")
     if found.st_size == 0:
-        raise PhotoError(path, "is empty")
+        raise kind(path, "is empty")
 
 
 def _decode(path: Path, limit: int, *, deep: bool) -> Photo[np.uint8] | Photo[np.uint16]:
@@ -362,7 +362,8 @@ def _eight_bits(path: Path, image: Image.Image) -> Image.Image:
     return Image.fromarray((levels >> 8).astype(np.uint8))
 
 
-def _pixel_limit() -> int:
+def pixel_limit() -> int:
+    """Return how many pixels a photo or a frame may have: ``TOOLKIT_MAX_PIXELS`` or the default."""
     text = os.environ.get("TOOLKIT_MAX_PIXELS", "")
     if not text:
         return MAX_PIXELS

@@ -36,7 +36,7 @@ def portrait_command(
         typer.Argument(
             metavar="IMAGE",
             help="Photos (JPEG, PNG, WebP, BMP, TIFF or GIF), folders of them, and patterns in "
-            "quotes, as in 'holiday/*.jpg'.",
+            "quotes, as in 'holiday/*.jpg'; or one video.",
         ),
     ],
     output: Annotated[
@@ -166,12 +166,24 @@ def portrait_command(
     ] = 95,
     strip: Annotated[
         bool,
-        typer.Option("--strip", help="Leave out of the portrait's metadata where it was made."),
+        typer.Option(
+            "--strip", help="Leave out of the metadata of portrait or video where it was made."
+        ),
     ] = False,
     require_subject: Annotated[
         bool,
         typer.Option("--require-subject", help="Exit with 1 where a photo has no such subject."),
     ] = False,
+    every: Annotated[
+        int,
+        typer.Option(
+            "--every",
+            metavar="N",
+            min=1,
+            help="Of a video: let the network see each Nth frame only, and carry masks over to "
+            "those between along their motion.",
+        ),
+    ] = 1,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -204,6 +216,8 @@ def portrait_command(
     Where the subject isn't found the photo is written unchanged, with a warning. A photo that can't
     be done is named, the others are still done, and the exit code is 3 in the end. A run over
     several photos can be interrupted: the same command with `--resume` goes on.
+    A video is done frame by frame, its sound and times kept; one that ends early, or Ctrl-C, leaves
+    what is done as NAME.partial.SUFFIX.
 
     Example: `toolkit portrait holiday.jpg --strength 3 --compare`
 
@@ -213,15 +227,18 @@ def portrait_command(
     from toolkit.batch.photo import Recipe
     from toolkit.batch.record import Record, settings_of
     from toolkit.batch.run import run_jobs, share_cores
+    from toolkit.cli.video import VideoRecipe, plan_video, portrait_video
     from toolkit.recommend.config import Config, read_config, resolve_configured
     from toolkit.resolve import find_artefact, resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     made_in = _style(context, style, kernel, strength, blur, edge, depth)
+    video = plan_video(context, images, output)
+    photos = [] if video else images
     jobs = plan_jobs(
-        images, output, stages=stages, overlay=overlay, compare=compare, recursive=recursive
+        photos, output, stages=stages, overlay=overlay, compare=compare, recursive=recursive
     )
-    alone = not resume and images == [job.photo for job in jobs][:1]
+    alone = not resume and photos == [job.photo for job in jobs][:1]
     configured = read_config(config) if config else Config()
     backend = _given(context, "backend") or configured.backend or backend
     subject = _given(context, "subject") or configured.subject or subject
@@ -232,6 +249,10 @@ def portrait_command(
     else:
         found = resolve_model(model, trusted=trust_graph)
     console.say(f"model {found.name}: {found.about}")
+    if video:
+        wanted = VideoRecipe(subject, made_in, _about(made_in), every, strip, require_subject)
+        portrait_video(video, found, wanted, console, backend=backend, threads=threads)
+        return
     soft = style == "natural"
     crew = share_cores(len(jobs), find_backend(backend), workers=workers, threads=threads)
     artefact = find_artefact(found, backend, logits=soft)

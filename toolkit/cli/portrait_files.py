@@ -25,8 +25,6 @@ MARK = ".portrait"
 OWN = re.compile(rf".*(\{MARK}\.\w+|\.(stages|overlay|compare)\.png)", re.DOTALL)
 """Names that this command gives: in a folder they are passed over."""
 
-VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
-
 FIELD = re.compile(r"\{(\w*)\}")
 
 
@@ -172,12 +170,13 @@ def _photos(files: Iterable[Path]) -> list[Path]:
     """Return what is a photo by its suffix and was not made by this command."""
     from toolkit.batch.record import made_in
     from toolkit.media import PHOTO_SUFFIXES
+    from toolkit.video.reading import READ_SUFFIXES
 
     made = functools.cache(made_in)
     photos, videos = [], 0
     for path in files:
         suffix = path.suffix.lower()
-        videos += suffix in VIDEO_SUFFIXES
+        videos += suffix in READ_SUFFIXES
         ours = OWN.fullmatch(path.name) or path.name in made(path.parent)
         if suffix in PHOTO_SUFFIXES and not ours:
             photos.append(path)

@@ -213,10 +213,9 @@ def make_portrait(
     height, width = photo.shape[:2]
     with clock("preprocess"):
         network_input = preprocess(photo, backend.network.crop)
-    margin = None
     with clock("segment"):
-        if isinstance(style, Natural) and getattr(backend, "gives_logits", False):
-            labels, margin = cast(SoftSegmenter, backend).score(network_input, subject=subject)
+        if isinstance(style, Natural):
+            labels, margin = scored(network_input, backend, subject)
         else:
             labels = backend.segment(network_input, subject=subject)
     shares = label_shares(labels)
@@ -228,9 +227,7 @@ def make_portrait(
         image = blur_background(photo, mask, style.kernel, clock=clock) if found else photo.copy()
     else:
         with clock("mask"):
-            probability = (labels == subject).astype(np.float32)
-            if margin is not None:
-                probability = probability_of(margin, labels.shape, backend.network.crop)
+            probability = softened(labels, margin, backend.network.crop, subject)
             alpha = refine(network_input, probability, style.edge).of(photo)
         blurring = style.blur(height, width)
         image = (
@@ -239,7 +236,7 @@ def make_portrait(
                 alpha,
                 blurring,
                 depth=style.depth,
-                ground=_ground(labels == subject, height),
+                ground=ground_rows(labels == subject, height),
                 clock=clock,
             )
             if found
@@ -262,8 +259,62 @@ def make_portrait(
     )
 
 
-def _ground(subject: NDArray[np.bool_], height: int) -> tuple[int, int] | None:
-    """Return the photo's rows of the subject's middle and of its feet; None without a subject."""
+def scored(
+    network_input: NDArray[np.uint8], backend: Segmenter, subject: int
+) -> tuple[NDArray[np.integer[Any]], Float | None]:
+    """Ask the network where the subject is.
+
+    Parameters
+    ----------
+    network_input : (h, w, 3) uint8, RGB
+    backend : Segmenter
+    subject : int
+
+    Returns
+    -------
+    labels : (h, w) integer
+    margin : (rows, columns) float32 or None
+        The subject's, on the network's grid; None where the backend gives no logits.
+    """
+    if getattr(backend, "gives_logits", False):
+        return cast(SoftSegmenter, backend).score(network_input, subject=subject)
+    return backend.segment(network_input, subject=subject), None
+
+
+def softened(
+    labels: NDArray[np.integer[Any]], margin: Float | None, crop: tuple[int, int], subject: int
+) -> Float:
+    """Turn what `scored` returns into the probability that a pixel is the subject.
+
+    Parameters
+    ----------
+    labels : (h, w) integer
+    margin : (rows, columns) float32 or None
+        Without it the probability is that of the label map: 0 or 1.
+    crop : (int, int)
+        The network's.
+    subject : int
+
+    Returns
+    -------
+    float32, 0..1
+        Over the same area, of any size.
+    """
+    if margin is None:
+        return np.asarray(labels == subject, np.float32)
+    return probability_of(margin, labels.shape, crop)
+
+
+def ground_rows(subject: NDArray[np.bool_], height: int) -> tuple[int, int] | None:
+    """Return a photo's rows of the subject's middle and of its feet; None without a subject.
+
+    Parameters
+    ----------
+    subject : (h, w) bool
+        Of any size, over the same area.
+    height : int
+        Of the photo.
+    """
     rows = np.flatnonzero(subject.any(axis=1))
     if not rows.size:
         return None

@@ -1,0 +1,164 @@
+"""From a video to its portrait: TF1 with the tutorial's chain, and an export with the package's.
+
+    python -m benchmarks.video my_network+int8 [--rounds 7] [--frames 60] [--every 1]
+
+A made-up clip of 1280x720, the demo's photo drawn past a background, goes from file to file:
+decoded, segmented, blurred, and encoded by the same codec with the same settings. One side runs TF1
+and the tutorial's chain, restated in `tests.tutorial`, frame by frame; the other is
+`toolkit.video.make_video`. Each side in fresh processes, in an order drawn anew for each round.
+Loading the network and a first short clip are not measured. Prints the medians over processes, and
+how many times as fast the package is, with the 95 % interval of `toolkit bench`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.scenes import made_photo
+from tests import tutorial
+from toolkit.bench.intervals import paired_interval
+from toolkit.bench.usage import max_rss_bytes
+from toolkit.host import available_cores
+from toolkit.media import demo_photo
+from toolkit.resolve import open_backend, resolve_model
+from toolkit.video import VideoReader, VideoWriter, make_video
+from toolkit.video.reading import Colours, Frame
+
+SIDES = ("tutorial", "toolkit")
+HEIGHT, WIDTH = 720, 1280
+STEP = 6
+"""Pixels that the photo moves from frame to frame."""
+
+WARM_UP = 8
+"""Frames of the clip that is not measured."""
+
+Pixels = NDArray[np.uint8]
+
+
+def write_clip(path: Path, frames: int, height: int = HEIGHT, width: int = WIDTH) -> None:
+    """Make up a clip: a photo of a person crosses a background, with a little noise."""
+    scene = made_photo(height, width)
+    person = cv2.resize(demo_photo(), (height, height), interpolation=cv2.INTER_AREA)
+    rng = np.random.default_rng(0)
+    colours = Colours(2, 2, 2)
+    with VideoWriter(path, rate=Fraction(30), threads=available_cores()) as writer:
+        for number in range(frames):
+            image = scene.copy()
+            left = (number * STEP) % (width - height)
+            image[:, left : left + height] = person
+            noisy = np.clip(np.rint(image + rng.normal(0, 2, image.shape)), 0, 255)
+            bgr = noisy.astype(np.uint8)
+            writer.write(Frame(bgr, number, Fraction(1, 30), 1, colours), bgr)
+        writer.finish()
+
+
+def by_the_tutorial(source: Path, target: Path, name: str) -> tuple[int, float]:
+    """Do a clip frame by frame; return the number of frames and the seconds."""
+    cores = available_cores()
+    cv2.setNumThreads(cores)
+    with open_backend(resolve_model(name), "tf", threads=cores) as backend:
+        crop = max(backend.network.crop)
+
+        def run(limit: int | None) -> tuple[int, float]:
+            began = time.perf_counter()
+            with (
+                VideoReader(source) as reader,
+                VideoWriter(target, rate=reader.rate, threads=cores) as writer,
+            ):
+                for frame in reader.frames():
+                    made = tutorial.portrait(frame.bgr, backend.segment, crop=crop)
+                    writer.write(frame, made)
+                    if writer.frames == limit:
+                        break
+                writer.finish()
+            return writer.frames, time.perf_counter() - began
+
+        run(WARM_UP)
+        return run(None)
+
+
+def by_the_package(source: Path, target: Path, name: str, every: int) -> tuple[int, float]:
+    """Do a clip as `toolkit portrait` does; return the number of frames and the seconds."""
+    cv2.setNumThreads(1)
+    short = target.with_name(f"short{target.suffix}")
+    write_clip(short, WARM_UP)
+    with open_backend(resolve_model(name), "onnx", threads=1, logits=True) as backend:
+        make_video(short, target, backend, every=every)
+        report = make_video(source, target, backend, every=every)
+    return report.frames, report.seconds
+
+
+def measure_one(side: str, source: Path, name: str, every: int = 1) -> dict[str, float]:
+    """Measure one side in this process: frames per second, and the peak memory."""
+    with tempfile.TemporaryDirectory(prefix="toolkit-video-") as folder:
+        target = Path(folder) / "out.mp4"
+        if side == "tutorial":
+            frames, seconds = by_the_tutorial(source, target, name)
+        else:
+            frames, seconds = by_the_package(source, target, name, every)
+    return {"fps": frames / seconds, "mb": (max_rss_bytes() or 0) / 1e6}
+
+
+def measure(source: Path, name: str, rounds: int, every: int) -> dict[str, list[dict[str, float]]]:
+    """Measure both sides, each round in fresh processes."""
+    found: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
+    order = random.Random(0)  # noqa: S311 - an order, no secret
+    for _ in range(rounds):
+        for side in order.sample(SIDES, len(SIDES)):
+            command = [sys.executable, "-m", __spec__.name, name, "--one", side]
+            command += ["--clip", str(source), "--every", str(every)]
+            done = subprocess.run(command, check=True, capture_output=True)
+            found[side].append(json.loads(done.stdout))
+    return found
+
+
+def report(found: dict[str, list[dict[str, float]]]) -> str:
+    """Write the medians and the ratio as text."""
+    base, head = ([one["fps"] for one in found[side]] for side in SIDES)
+    ratios = [other / one for one, other in zip(base, head, strict=True)]
+    interval = paired_interval(ratios)
+    sure = f" ({interval.low:.2f} to {interval.high:.2f})" if interval else ""
+    lines = [
+        f"{side}: {median(one['fps'] for one in found[side]):.2f} frames per second, "
+        f"{median(one['mb'] for one in found[side]):.0f} MB"
+        for side in SIDES
+    ]
+    return "\n".join([*lines, f"{median(ratios):.2f}{sure} times as fast"]) + "\n"
+
+
+def main() -> None:
+    """Measure one side, or both in turn."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--clip", type=Path, help="another clip than the made-up one")
+    parser.add_argument("--one", choices=SIDES, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        found = measure_one(asked.one, asked.clip, asked.model, asked.every)
+        sys.stdout.write(json.dumps(found))
+        return
+    with tempfile.TemporaryDirectory(prefix="toolkit-video-") as folder:
+        source = asked.clip or Path(folder) / "clip.mp4"
+        if asked.clip is None:
+            write_clip(source, asked.frames)
+        sys.stdout.write(report(measure(source, asked.model, asked.rounds, asked.every)))
+
+
+if __name__ == "__main__":
+    main()

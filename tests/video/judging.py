@@ -1,0 +1,60 @@
+"""How steady the masks of a clip are, and how late."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.portrait import PERSON, Natural
+from toolkit.portrait.alpha import Mask
+from toolkit.portrait.pipeline import Segmenter
+from toolkit.video.frames import alpha_of, probability_in
+from toolkit.video.steady import Steadier
+
+Frames = Sequence[tuple[NDArray[np.uint8], NDArray[np.bool_]]]
+"""Pictures and their known masks."""
+
+SETTLED = 4
+"""Frames after which the average has settled."""
+
+
+def alphas(frames: Frames, backend: Segmenter, *gains: float) -> list[list[Mask]]:
+    """Alpha of each frame, steadied by each gain."""
+    style, steadiers = Natural(), [Steadier(gain) for gain in gains]
+    found: list[list[Mask]] = [[] for _ in gains]
+    for frame, _mask in frames:
+        guide, probability, _found = probability_in(frame, backend, PERSON)
+        alpha = alpha_of(frame, guide, probability, style)
+        for steadier, kept in zip(steadiers, found, strict=True):
+            kept.append(steadier.steady(guide, alpha))
+    return found
+
+
+def flicker(found: Sequence[Mask]) -> float:
+    """Mean change of alpha from frame to frame, once settled."""
+    changes = [np.abs(a.astype(int) - b).mean() for a, b in pairwise(found[SETTLED:])]
+    return float(np.mean(changes))
+
+
+def overlap(alpha: Mask, mask: NDArray[np.bool_]) -> float:
+    """IoU with a known mask."""
+    inside = alpha > 127
+    return float((inside & mask).sum() / (inside | mask).sum())
+
+
+def fits(found: Sequence[Mask], frames: Frames) -> dict[int, float]:
+    """Mean IoU with the masks known of so many frames before, -2 to 2."""
+    judged = range(SETTLED, len(frames) - 2)
+    return {
+        shift: float(np.mean([overlap(found[t], frames[t - shift][1]) for t in judged]))
+        for shift in range(-2, 3)
+    }
+
+
+def lag(found: Sequence[Mask], frames: Frames) -> int:
+    """The shift, in frames, at which the known masks fit best."""
+    by_shift = fits(found, frames)
+    return max(by_shift, key=lambda shift: by_shift[shift])

@@ -1,0 +1,257 @@
+"""A video through the whole chain: decode, segment, steady, blur and encode overlap.
+
+Decoding and encoding have a thread each, the network and the blur share as many as there are cores,
+each working on a frame of its own: that keeps all cores busy without any of them waiting for its
+fellows inside a frame. Between them lie queues of a few frames, so that memory does not grow with
+the video.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.errors import UsageError, VideoError
+from toolkit.host import available_cores
+from toolkit.portrait.alpha import Mask
+from toolkit.portrait.pipeline import NATURAL, PERSON, Natural, Segmenter
+from toolkit.video.between import Seen, Unseen, fill_between
+from toolkit.video.frames import alpha_of, guide_in, portrait_of, probability_in
+from toolkit.video.lanes import Ahead, mapped
+from toolkit.video.reading import Frame, VideoReader, without_location
+from toolkit.video.steady import GAIN, Steadier
+from toolkit.video.writing import VideoWriter
+
+PARTIAL = ".partial"
+"""Stands before the suffix of what is left of a video that was not done to its end."""
+
+
+@dataclass(frozen=True)
+class VideoReport:
+    """What became of a video.
+
+    Attributes
+    ----------
+    output : Path
+        Where the result is; where it was not done to its end, under another name.
+    frames : int
+        Written.
+    segmented, with_subject : int
+        Frames that the network was asked about, and those of them where it found the subject.
+    size : (int, int)
+        Height and width, upright.
+    seconds : float
+        What it took.
+    audio_tracks, left_out : int
+        Tracks of sound that were copied; others, that were not.
+    interrupted : bool
+        It was asked to stop before the end.
+    trouble : VideoError or None
+        Why the video could not be read to its end.
+    """
+
+    output: Path
+    frames: int
+    segmented: int
+    with_subject: int
+    size: tuple[int, int]
+    seconds: float
+    audio_tracks: int
+    left_out: int
+    interrupted: bool
+    trouble: VideoError | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether it was done to its end."""
+        return not self.interrupted and self.trouble is None
+
+    @property
+    def rate(self) -> float:
+        """Frames done in a second."""
+        return self.frames / self.seconds
+
+
+def partial_name(path: Path) -> Path:
+    """Return the name that the beginning of a video goes by, where no more of it was done.
+
+    >>> partial_name(Path("clip.portrait.mp4")).name
+    'clip.portrait.partial.mp4'
+    """
+    return path.with_name(f"{path.stem}{PARTIAL}{path.suffix}")
+
+
+def make_video(
+    source: Path,
+    target: Path,
+    backend: Segmenter,
+    *,
+    subject: int = PERSON,
+    style: Natural = NATURAL,
+    every: int = 1,
+    gain: float = GAIN,
+    strip: bool = False,
+    workers: int | None = None,
+    stop: threading.Event | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> VideoReport:
+    """Blur what is behind the subject of a video, frame by frame.
+
+    Frames keep their times and sound is copied. A frame that does not show the subject is blurred
+    as a whole: were it left as it is, it would flash. Where the video can't be read to its end, or
+    `stop` is set, what is done becomes a whole file under `partial_name`: under the final name lies
+    only a whole result.
+
+    Parameters
+    ----------
+    source, target : Path
+        The target's suffix decides the format.
+    backend : Segmenter
+        A loaded network; best on one thread, as `workers` frames are in work at once.
+    subject : int
+        The label that stays sharp.
+    style : Natural
+    every : int
+        The network sees each such frame; masks of those between are carried over.
+    gain : float
+        See `toolkit.video.steady.GAIN`; 1: the mask is not steadied.
+    strip : bool
+        Leave out of the metadata where the video was made.
+    workers : int, optional
+        By default the cores this process may use.
+    stop : threading.Event, optional
+        Once set, by another thread or a signal's handler, the video ends with the frames in work.
+    progress : callable, optional
+        Called in this thread with the frames done, and about how many there are, or None.
+
+    Returns
+    -------
+    VideoReport
+
+    Raises
+    ------
+    VideoError
+        Not one frame can be read.
+    UsageError
+        The target's suffix is of no format that can be written, or of one that can't hold the
+        sound; or it is the source.
+    StoreError, BackendError
+        The file can't be written; the runtime failed. Nothing is left then.
+    MissingDependencyError
+        The ``video`` extra is not installed.
+    """
+    if every < 1:
+        raise UsageError(f"each {every}th frame is not possible", "choose 1 or more")
+    workers = workers or available_cores()
+    stop = stop or threading.Event()
+    began = time.perf_counter()
+    with ExitStack() as stack:
+        reader = stack.enter_context(VideoReader(source, stop))
+        if target.exists() and target.samefile(source):
+            raise UsageError(f"{target} is the video itself", "choose another name")
+        writer = stack.enter_context(
+            VideoWriter(
+                target,
+                rate=reader.rate,
+                audio=reader.audio,
+                metadata=without_location(reader.metadata) if strip else reader.metadata,
+                threads=workers,
+            )
+        )
+        chain = _Chain(backend, subject, style, every, Steadier(gain))
+        pool = stack.enter_context(ThreadPoolExecutor(workers))
+        frames = stack.enter_context(Ahead(reader.frames(), workers))
+        done = stack.enter_context(Ahead(chain.run(frames, pool, workers + 1), workers))
+        written = stack.enter_context(Ahead(_written(done, writer), workers))
+        for count in written:
+            if progress is not None:
+                progress(count, reader.expected)
+        interrupted = reader.stopped
+        if not writer.frames:
+            raise reader.trouble or VideoError(source, "was stopped before its first frame")
+        whole = not interrupted and reader.trouble is None
+        output = writer.finish(reader.rest, name=None if whole else partial_name(target).name)
+        return VideoReport(
+            output=output,
+            frames=writer.frames,
+            segmented=chain.segmented,
+            with_subject=chain.with_subject,
+            size=chain.size,
+            seconds=time.perf_counter() - began,
+            audio_tracks=len(reader.audio),
+            left_out=reader.left_out,
+            interrupted=interrupted,
+            trouble=reader.trouble,
+        )
+
+
+Done = tuple[Frame, NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Masked:
+    """A frame, the same reduced, and its alpha."""
+
+    frame: Frame
+    guide: NDArray[np.uint8]
+    alpha: Mask
+
+
+@dataclass
+class _Chain:
+    """From decoded frames to their portraits."""
+
+    backend: Segmenter
+    subject: int
+    style: Natural
+    every: int
+    steadier: Steadier
+    segmented: int = 0
+    with_subject: int = 0
+    size: tuple[int, int] = (0, 0)
+
+    def run(self, frames: Iterable[Frame], pool: ThreadPoolExecutor, depth: int) -> Iterator[Done]:
+        """Make the portraits, in order."""
+        seen = mapped(self._see, enumerate(frames), pool, depth)
+        masked = mapped(self._mask, fill_between(self._counted(seen)), pool, depth)
+        return mapped(self._blur, map(self._steady, masked), pool, depth)
+
+    def _see(self, numbered: tuple[int, Frame]) -> tuple[Seen[Frame] | Unseen[Frame], bool]:
+        number, frame = numbered
+        if number % self.every:
+            return Unseen(guide_in(frame.bgr, self.backend.network.crop), frame), False
+        guide, probability, found = probability_in(frame.bgr, self.backend, self.subject)
+        return Seen(guide, frame, probability), found
+
+    def _counted(
+        self, seen: Iterable[tuple[Seen[Frame] | Unseen[Frame], bool]]
+    ) -> Iterator[Seen[Frame] | Unseen[Frame]]:
+        for one, found in seen:
+            self.segmented += isinstance(one, Seen)
+            self.with_subject += found
+            self.size = (one.rest.bgr.shape[0], one.rest.bgr.shape[1])
+            yield one
+
+    def _mask(self, seen: Seen[Frame]) -> _Masked:
+        alpha = alpha_of(seen.rest.bgr, seen.guide, seen.probability, self.style)
+        return _Masked(seen.rest, seen.guide, alpha)
+
+    def _steady(self, masked: _Masked) -> _Masked:
+        return replace(masked, alpha=self.steadier.steady(masked.guide, masked.alpha))
+
+    def _blur(self, masked: _Masked) -> Done:
+        return masked.frame, portrait_of(masked.frame.bgr, masked.alpha, self.style)
+
+
+def _written(done: Ahead[Done], writer: VideoWriter) -> Iterator[int]:
+    for frame, bgr in done:
+        writer.write(frame, bgr)
+        yield writer.frames

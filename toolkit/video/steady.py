@@ -1,0 +1,108 @@
+"""An alpha that does not shimmer: averaged over time where nothing moves, and only there.
+
+A network's answer, and the guided filter's after it, change a little with the noise of each frame,
+and edges shimmer. Where the picture stands still, alpha therefore moves only a part of the way
+towards its new value; where it moves, all of it. What stands still is judged on a reduced frame,
+against the average of what was there before.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.pixels import Float, encode
+from toolkit.portrait.alpha import Mask
+
+GAIN = 0.2
+"""How far alpha goes towards its new value where nothing moves. Noise that is new in each frame
+then changes it from frame to frame by gain / sqrt(2 - gain) of what it did: by 0.15."""
+
+NOISE_LIMIT = 3.0
+"""Levels of 255 on the reduced frame; more than this is never taken for noise. Where the whole
+picture moves the typical difference is large, and says nothing of the noise."""
+
+LEAST_MOTION = 0.5
+"""Levels of 255 above twice the noise; from here on a difference is motion."""
+
+BAND = 64
+"""Rows that are done together: what is made on the way stays in the cache."""
+
+
+class Steadier:
+    """Steadies the alpha of one frame after the other; a new one for each video.
+
+    Parameters
+    ----------
+    gain : float
+        0..1: see `GAIN`. 1: nothing is steadied.
+    """
+
+    def __init__(self, gain: float = GAIN) -> None:
+        self._gain = gain
+        self._usual: list[Float] | None = None
+        # in floats: what changes by less than a level adds up
+        self._alpha: Float | None = None
+
+    def steady(self, guide: NDArray[np.uint8], alpha: Mask) -> Mask:
+        """Steady the next frame's alpha.
+
+        Parameters
+        ----------
+        guide : (h, w, 3) uint8
+            The frame, reduced; the same size each time.
+        alpha : (H, W) uint8, 0..255
+            Not changed. The same size each time.
+
+        Returns
+        -------
+        (H, W) uint8, 0..255
+        """
+        if self._gain == 1:
+            return alpha
+        gain = self.gain(guide)
+        if self._alpha is None:
+            self._alpha = alpha.astype(np.float32)
+            return alpha
+        share = cv2.resize(encode(gain * np.float32(255), np.uint8), alpha.shape[::-1])
+        steadied = np.empty_like(alpha)
+        for top in range(0, len(alpha), BAND):
+            band = slice(top, top + BAND)
+            change = cv2.subtract(alpha[band], self._alpha[band], dtype=cv2.CV_32F)
+            cv2.multiply(change, share[band], dst=change, scale=1 / 255, dtype=cv2.CV_32F)
+            self._alpha[band] += change
+            steadied[band] = encode(self._alpha[band], np.uint8)
+        return steadied
+
+    def gain(self, guide: NDArray[np.uint8]) -> Float:
+        """Return how far alpha may go on the reduced frame, and take the frame as seen.
+
+        Parameters
+        ----------
+        guide : (h, w, 3) uint8
+
+        Returns
+        -------
+        (h, w) float32, gain..1
+        """
+        now = [channel.astype(np.float32) for channel in cv2.split(guide)]
+        if self._usual is None:
+            self._usual = now
+            return np.ones(guide.shape[:2], np.float32)
+        changes = [channel - usual for channel, usual in zip(now, self._usual, strict=True)]
+        differences = [np.abs(cv2.blur(change, (3, 3))) for change in changes]
+        difference = np.asarray(cv2.blur(functools.reduce(np.maximum, differences), (3, 3)))
+        noise = min(float(np.median(difference)), NOISE_LIMIT)
+        still = 2 * noise + LEAST_MOTION
+        motion = np.clip((difference - still) / (still + 1), 0, 1)
+        gain = np.asarray(self._gain + (1 - self._gain) * motion, np.float32)
+        # an edge is soft: what moves there reaches further than the difference shows
+        gain = np.asarray(cv2.dilate(gain, np.ones((5, 5), np.uint8)), np.float32)
+        self._usual = [
+            np.asarray(usual + gain * change, np.float32)
+            for usual, change in zip(self._usual, changes, strict=True)
+        ]
+        return gain
