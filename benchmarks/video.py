@@ -1,13 +1,18 @@
 """From a video to its portrait: TF1 with the tutorial's chain, and an export with the package's.
 
     python -m benchmarks.video my_network+int8 [--rounds 7] [--frames 60] [--every 1]
+    python -m benchmarks.video my_network+int8 --stages
 
 A made-up clip of 1280x720, the demo's photo drawn past a background, goes from file to file:
 decoded, segmented, blurred, and encoded by the same codec with the same settings. One side runs TF1
 and the tutorial's chain, restated in `tests.tutorial`, frame by frame; the other is
 `toolkit.video.make_video`. Each side in fresh processes, in an order drawn anew for each round.
 Loading the network and a first short clip are not measured. Prints the medians over processes, and
-how many times as fast the package is, with the 95 % interval of `toolkit bench`.
+how many times as fast the package is, with the 95 % interval of `toolkit bench`; of each frame the
+CPU time too, which says more where others use the machine.
+
+With ``--stages`` the package's steps run one after the other, each on a frame that the one before
+has left, and the CPU time of each is printed.
 """
 
 from __future__ import annotations
@@ -17,11 +22,15 @@ import json
 import random
 import subprocess
 import sys
-import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -33,8 +42,10 @@ from toolkit.bench.intervals import paired_interval
 from toolkit.bench.usage import max_rss_bytes
 from toolkit.host import available_cores
 from toolkit.media import demo_photo
+from toolkit.portrait import PERSON, Natural
 from toolkit.resolve import open_backend, resolve_model
-from toolkit.video import VideoReader, VideoWriter, make_video
+from toolkit.video import Steadier, VideoReader, VideoWriter, make_video
+from toolkit.video.frames import alpha_of, portrait_of, probability_in
 from toolkit.video.reading import Colours, Frame
 
 SIDES = ("tutorial", "toolkit")
@@ -65,17 +76,32 @@ def write_clip(path: Path, frames: int, height: int = HEIGHT, width: int = WIDTH
         writer.finish()
 
 
-def by_the_tutorial(source: Path, target: Path, name: str) -> tuple[int, float]:
-    """Do a clip frame by frame; return the number of frames and the seconds."""
+@dataclass(frozen=True)
+class Run:
+    """A clip done: frames, seconds on the wall, seconds of CPU."""
+
+    frames: int
+    seconds: float
+    cpu: float
+
+
+def timed(work: Callable[[], int]) -> Run:
+    """Time what does a clip and returns its number of frames."""
+    began, cpu = time.perf_counter(), time.process_time()
+    frames = work()
+    return Run(frames, time.perf_counter() - began, time.process_time() - cpu)
+
+
+def by_the_tutorial(source: Path, target: Path, name: str) -> Run:
+    """Do a clip frame by frame."""
     cores = available_cores()
     cv2.setNumThreads(cores)
     with open_backend(resolve_model(name), "tf", threads=cores) as backend:
         crop = max(backend.network.crop)
 
-        def run(limit: int | None) -> tuple[int, float]:
-            began = time.perf_counter()
+        def run(limit: int | None) -> int:
             with (
-                VideoReader(source) as reader,
+                VideoReader(source, threads=cores) as reader,
                 VideoWriter(target, rate=reader.rate, threads=cores) as writer,
             ):
                 for frame in reader.frames():
@@ -84,32 +110,73 @@ def by_the_tutorial(source: Path, target: Path, name: str) -> tuple[int, float]:
                     if writer.frames == limit:
                         break
                 writer.finish()
-            return writer.frames, time.perf_counter() - began
+            return writer.frames
 
         run(WARM_UP)
-        return run(None)
+        return timed(lambda: run(None))
 
 
-def by_the_package(source: Path, target: Path, name: str, every: int) -> tuple[int, float]:
-    """Do a clip as `toolkit portrait` does; return the number of frames and the seconds."""
+def by_the_package(source: Path, target: Path, name: str, every: int) -> Run:
+    """Do a clip as `toolkit portrait` does."""
     cv2.setNumThreads(1)
     short = target.with_name(f"short{target.suffix}")
     write_clip(short, WARM_UP)
     with open_backend(resolve_model(name), "onnx", threads=1, logits=True) as backend:
         make_video(short, target, backend, every=every)
-        report = make_video(source, target, backend, every=every)
-    return report.frames, report.seconds
+        return timed(lambda: make_video(source, target, backend, every=every).frames)
+
+
+def measure_stages(source: Path, name: str) -> dict[str, float]:
+    """Measure each step of the package in this process: milliseconds of CPU time for a frame."""
+    cv2.setNumThreads(1)
+    took: dict[str, list[float]] = defaultdict(list)
+
+    @contextmanager
+    def stage(of: str) -> Iterator[None]:
+        began = time.process_time()
+        yield
+        took[of].append(time.process_time() - began)
+
+    style, steadier = Natural(), Steadier()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="toolkit-video-")))
+        backend = stack.enter_context(
+            open_backend(resolve_model(name), "onnx", threads=1, logits=True)
+        )
+        reader = stack.enter_context(VideoReader(source))
+        writer = stack.enter_context(VideoWriter(folder / "out.mp4", rate=reader.rate))
+        frames = reader.frames()
+        while True:
+            with stage("decode"):
+                frame = next(frames, None)
+            if frame is None:
+                break
+            with stage("network"):
+                guide, probability, _found = probability_in(frame.bgr, backend, PERSON)
+            with stage("alpha"):
+                alpha = alpha_of(frame.bgr, guide, probability, style)
+            with stage("steady"):
+                alpha = steadier.steady(guide, alpha)
+            with stage("blur"):
+                made = portrait_of(frame.bgr, alpha, style)
+            with stage("encode"):
+                writer.write(frame, made)
+    return {of: 1000 * fmean(times[WARM_UP:]) for of, times in took.items()}
 
 
 def measure_one(side: str, source: Path, name: str, every: int = 1) -> dict[str, float]:
-    """Measure one side in this process: frames per second, and the peak memory."""
-    with tempfile.TemporaryDirectory(prefix="toolkit-video-") as folder:
+    """Measure one side in this process: frames a second, CPU time of each (ms), peak memory."""
+    with TemporaryDirectory(prefix="toolkit-video-") as folder:
         target = Path(folder) / "out.mp4"
         if side == "tutorial":
-            frames, seconds = by_the_tutorial(source, target, name)
+            run = by_the_tutorial(source, target, name)
         else:
-            frames, seconds = by_the_package(source, target, name, every)
-    return {"fps": frames / seconds, "mb": (max_rss_bytes() or 0) / 1e6}
+            run = by_the_package(source, target, name, every)
+    return {
+        "fps": run.frames / run.seconds,
+        "cpu": 1000 * run.cpu / run.frames,
+        "mb": (max_rss_bytes() or 0) / 1e6,
+    }
 
 
 def measure(source: Path, name: str, rounds: int, every: int) -> dict[str, list[dict[str, float]]]:
@@ -133,6 +200,7 @@ def report(found: dict[str, list[dict[str, float]]]) -> str:
     sure = f" ({interval.low:.2f} to {interval.high:.2f})" if interval else ""
     lines = [
         f"{side}: {median(one['fps'] for one in found[side]):.2f} frames per second, "
+        f"{median(one['cpu'] for one in found[side]):.0f} ms of CPU for each, "
         f"{median(one['mb'] for one in found[side]):.0f} MB"
         for side in SIDES
     ]
@@ -140,23 +208,29 @@ def report(found: dict[str, list[dict[str, float]]]) -> str:
 
 
 def main() -> None:
-    """Measure one side, or both in turn."""
+    """Measure the stages, one side, or both in turn."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("model")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--clip", type=Path, help="another clip than the made-up one")
+    parser.add_argument("--stages", action="store_true", help="CPU time of each step, no ratio")
     parser.add_argument("--one", choices=SIDES, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
         found = measure_one(asked.one, asked.clip, asked.model, asked.every)
         sys.stdout.write(json.dumps(found))
         return
-    with tempfile.TemporaryDirectory(prefix="toolkit-video-") as folder:
+    with TemporaryDirectory(prefix="toolkit-video-") as folder:
         source = asked.clip or Path(folder) / "clip.mp4"
         if asked.clip is None:
             write_clip(source, asked.frames)
+        if asked.stages:
+            stages = measure_stages(source, asked.model)
+            stages["sum"] = sum(stages.values())
+            sys.stdout.writelines(f"{of}: {ms:.1f} ms of CPU\n" for of, ms in stages.items())
+            return
         sys.stdout.write(report(measure(source, asked.model, asked.rounds, asked.every)))
 
 

@@ -8,16 +8,18 @@ import pytest
 
 pytest.importorskip("av", reason="videos need the video extra")
 
-from benchmarks.video import SIDES, measure_one, report, write_clip
+from benchmarks.video import SIDES, WARM_UP, measure_one, measure_stages, report, write_clip
 from toolkit.video import VideoReader
 
 
 def test_the_ratio_is_the_median_over_rounds() -> None:
     rates = {"tutorial": [4.0, 2.0, 5.0], "toolkit": [40.0, 40.0, 20.0]}
-    found = {side: [{"fps": rate, "mb": 50.0} for rate in rates[side]] for side in SIDES}
+    found = {
+        side: [{"fps": rate, "cpu": 70.0, "mb": 50.0} for rate in rates[side]] for side in SIDES
+    }
     assert report(found).splitlines() == [
-        "tutorial: 4.00 frames per second, 50 MB",
-        "toolkit: 40.00 frames per second, 50 MB",
+        "tutorial: 4.00 frames per second, 70 ms of CPU for each, 50 MB",
+        "toolkit: 40.00 frames per second, 70 ms of CPU for each, 50 MB",
         "10.00 times as fast",
     ]
 
@@ -34,4 +36,13 @@ def test_each_side_does_a_clip(side: str, home: Path, tmp_path: Path) -> None:
     write_clip(tmp_path / "clip.mp4", 2, 90, 160)
     found = measure_one(side, tmp_path / "clip.mp4", "mnv2_dm05_person")
     assert found["fps"] > 0
+    assert found["cpu"] > 0
     assert found["mb"] > 20
+
+
+@pytest.mark.tensorflow
+def test_each_stage_takes_time(home: Path, tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", WARM_UP + 2, 90, 160)
+    found = measure_stages(tmp_path / "clip.mp4", "mnv2_dm05_person")
+    assert list(found) == ["decode", "network", "alpha", "steady", "blur", "encode"]
+    assert all(took > 0 for took in found.values())

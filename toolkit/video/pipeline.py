@@ -154,7 +154,7 @@ def make_video(
     stop = stop or threading.Event()
     began = time.perf_counter()
     with ExitStack() as stack:
-        reader = stack.enter_context(VideoReader(source, stop))
+        reader = stack.enter_context(VideoReader(source, stop, threads=workers))
         if target.exists() and target.samefile(source):
             raise UsageError(f"{target} is the video itself", "choose another name")
         writer = stack.enter_context(

@@ -97,6 +97,8 @@ class VideoReader:
     path : Path
     stop : threading.Event, optional
         Once set, the frames end.
+    threads : int
+        Of the decoder.
 
     Attributes
     ----------
@@ -123,7 +125,9 @@ class VideoReader:
         The ``video`` extra is not installed.
     """
 
-    def __init__(self, path: Path, stop: threading.Event | None = None) -> None:
+    def __init__(
+        self, path: Path, stop: threading.Event | None = None, *, threads: int = 1
+    ) -> None:
         check_file(path, VideoError)
         library = import_av()
         self._path, self._stop = path, stop or threading.Event()
@@ -141,6 +145,7 @@ class VideoReader:
             self._container.close()
             raise
         self._stream.thread_type = "AUTO"
+        self._stream.codec_context.thread_count = threads  # its own default knows no quota
         self.audio: tuple[AudioStream, ...] = tuple(self._container.streams.audio)
         self.left_out = len(self._container.streams) - len(self.audio) - 1
         rate = self._stream.average_rate or self._stream.guessed_rate
