@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -166,17 +168,20 @@ def test_a_missing_subject_is_said_and_a_failed_check_only_where_required(
 
 
 class Interrupting(FigureBackend):
-    """Presses Ctrl-C while it works: once, or once more a little later."""
+    """Presses Ctrl-C while it works on a frame: once, or again and again."""
 
-    def __init__(self, *presses: int) -> None:
+    def __init__(self, presses: int) -> None:
         super().__init__()
         self.presses = presses
+        self.calls = itertools.count()  # by several threads
 
     def segment(
         self, image: NDArray[np.uint8], *, subject: int | None = None
     ) -> NDArray[np.integer[Any]]:
-        if len(self.seen) in self.presses:
-            os.kill(os.getpid(), signal.SIGINT)
+        if next(self.calls) == 5:
+            for _ in range(self.presses):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.2)  # two at once would be one
         return super().segment(image, subject=subject)
 
 
@@ -188,7 +193,7 @@ def long_video(tmp_path: Path) -> Path:
 def test_ctrl_c_leaves_a_whole_file_of_what_is_done_and_130(
     toolkit: Command, monkeypatch: pytest.MonkeyPatch, long_video: Path
 ) -> None:
-    made = Interrupting(5)
+    made = Interrupting(1)
     monkeypatch.setattr(resolve, "open_backend", lambda *_, **__: made)
     before = signal.getsignal(signal.SIGINT)
     outcome = toolkit("portrait", long_video, "--json")
@@ -205,7 +210,7 @@ def test_ctrl_c_leaves_a_whole_file_of_what_is_done_and_130(
 def test_a_second_ctrl_c_ends_it_at_once_and_leaves_nothing(
     toolkit: Command, monkeypatch: pytest.MonkeyPatch, long_video: Path
 ) -> None:
-    made = Interrupting(5, 6)
+    made = Interrupting(2)
     monkeypatch.setattr(resolve, "open_backend", lambda *_, **__: made)
     outcome = toolkit("portrait", long_video, "--threads", "1")
     assert outcome.code == 130
