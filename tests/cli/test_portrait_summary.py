@@ -165,7 +165,7 @@ def test_threads_of_a_config_are_those_of_one_photo_alone(
 
 
 SLOW = """
-import sys, time
+import signal, time
 from tests.samples import PaintedBackend
 from toolkit import backends
 from toolkit.cli import main
@@ -176,6 +176,7 @@ class Slow(PaintedBackend):
         return super().segment(image, subject=subject)
 
 backends.load_backend = lambda *_, **__: Slow()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background
 main()
 """
 """The command line on a backend that takes its time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -85,3 +86,21 @@ def test_a_maps_error_comes_where_its_result_would() -> None:
         assert [next(results), next(results)] == [-1, -1]
         with pytest.raises(ZeroDivisionError):
             next(results)
+
+
+def test_one_more_interrupt_while_it_ends_leaves_no_thread_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    joined: list[threading.Thread] = []
+    join = threading.Thread.join
+
+    def interrupted(thread: threading.Thread, timeout: float | None = None) -> None:
+        joined.append(thread)
+        if len(joined) == 1:
+            raise KeyboardInterrupt
+        join(thread, timeout)
+
+    with pytest.raises(KeyboardInterrupt), Ahead(itertools.count(), 1):
+        monkeypatch.setattr(threading.Thread, "join", interrupted)
+    assert len(joined) == 2
+    assert not joined[0].is_alive()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.conftest import ROOT
 from tests.video.clips import av, clip, frames_of, sound_of, walk, write_clip
 from toolkit.errors import StoreError, UsageError
 from toolkit.video.reading import VideoReader
@@ -143,3 +146,36 @@ def test_a_folder_that_is_missing_is_made_and_one_that_can_not_be_is_one_line(
     (tmp_path / "c.mp4").mkdir()
     with pytest.raises(StoreError, match="is not a regular file"):
         copied(source, tmp_path / "c.mp4")
+
+
+AT_THE_END_OF_MEMORY = """
+import ctypes, mmap, sys
+from fractions import Fraction
+from pathlib import Path
+import numpy as np
+from toolkit.video import VideoWriter
+from toolkit.video.reading import Colours, Frame
+
+height, width = 51, 71
+size = height * width * 3
+pages = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+memory = mmap.mmap(-1, pages + mmap.PAGESIZE)
+start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+protect = ctypes.CDLL(None).mprotect
+protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+assert protect(start + pages, mmap.PAGESIZE, 0) == 0
+pixels = np.frombuffer(memory, np.uint8, size, pages - size).reshape(height, width, 3)
+with VideoWriter(Path(sys.argv[1]), rate=Fraction(25)) as writer:
+    writer.write(Frame(pixels, 0, Fraction(1, 25), 1, Colours(2, 2, 2)), pixels)
+    writer.finish()
+"""
+"""Writes a frame behind whose last byte the process has no memory."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its memory is protected in other ways")
+def test_nothing_behind_a_frame_is_read(tmp_path: Path) -> None:
+    made = tmp_path / "made.mp4"
+    command = [sys.executable, "-c", AT_THE_END_OF_MEMORY, str(made)]
+    done = subprocess.run(command, capture_output=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert made.exists()

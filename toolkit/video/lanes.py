@@ -78,7 +78,11 @@ class Ahead(Generic[Item]):
         trace: TracebackType | None,
     ) -> None:
         self._unwanted.set()
-        self._thread.join()
+        try:
+            self._thread.join()
+        except BaseException:  # one more interrupt: the thread still uses what is closed next
+            self._thread.join()
+            raise
 
 
 def mapped(

@@ -176,8 +176,9 @@ class VideoWriter:
                 self._begin(frame, bgr.shape[0], bgr.shape[1])
             self._copy(frame.packets)
             library = import_av()
-            # one thread: several cost more time than they save, on frames of this size
-            picture = library.VideoFrame.from_numpy_buffer(bgr, format="bgr24").reformat(
+            # copied: the conversion reads a little past each row, and so past the array's end.
+            # One thread: several cost more time than they save, on frames of this size.
+            picture = library.VideoFrame.from_ndarray(bgr, format="bgr24").reformat(
                 format=self._picture.pix_fmt,
                 dst_colorspace=self._colour_space(frame),
                 threads=1,
