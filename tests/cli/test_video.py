@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import signal
-import time
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from tests.conftest import Command
+from tests.conftest import ROOT, Command
 from tests.video.clips import FigureBackend, background, clip, frames_of, walk, write_clip
 from toolkit import resolve
 from toolkit.backends import Backend
@@ -167,22 +164,38 @@ def test_a_missing_subject_is_said_and_a_failed_check_only_where_required(
     assert toolkit("portrait", source, "--require-subject").code == 1
 
 
+INTERRUPTED = """
+import itertools, os, signal, sys, time
+from tests.video.clips import FigureBackend
+from toolkit import resolve
+from toolkit.cli import main
+
 class Interrupting(FigureBackend):
-    """Presses Ctrl-C while it works on a frame: once, or again and again."""
+    calls = itertools.count()  # by several threads
 
-    def __init__(self, presses: int) -> None:
-        super().__init__()
-        self.presses = presses
-        self.calls = itertools.count()  # by several threads
-
-    def segment(
-        self, image: NDArray[np.uint8], *, subject: int | None = None
-    ) -> NDArray[np.integer[Any]]:
+    def segment(self, image, *, subject=None):
         if next(self.calls) == 5:
-            for _ in range(self.presses):
+            for _ in range(int(os.environ["PRESSES"])):
                 os.kill(os.getpid(), signal.SIGINT)
                 time.sleep(0.2)  # two at once would be one
         return super().segment(image, subject=subject)
+
+resolve.open_backend = lambda *_, **__: Interrupting()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background
+main()
+"""
+"""The command line on a backend that presses Ctrl-C while it works on a frame."""
+
+
+def interrupted(presses: int, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, "portrait", *map(str, arguments)],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PRESSES": str(presses)},
+    )
 
 
 @pytest.fixture
@@ -190,32 +203,30 @@ def long_video(tmp_path: Path) -> Path:
     return write_clip(tmp_path / "a.mp4", [frame for frame, _ in clip(walk(120, 1))])
 
 
-def test_ctrl_c_leaves_a_whole_file_of_what_is_done_and_130(
-    toolkit: Command, monkeypatch: pytest.MonkeyPatch, long_video: Path
-) -> None:
-    made = Interrupting(1)
-    monkeypatch.setattr(resolve, "open_backend", lambda *_, **__: made)
-    before = signal.getsignal(signal.SIGINT)
-    outcome = toolkit("portrait", long_video, "--json")
+def test_ctrl_c_leaves_a_whole_file_of_what_is_done_and_130(long_video: Path) -> None:
+    outcome = interrupted(1, long_video, "--json")
     left = long_video.with_name("a.portrait.partial.mp4")
-    assert outcome.code == 130
+    assert outcome.returncode == 130, outcome.stderr
     assert f"interrupted; what was done is {left}" in outcome.stderr
     document = json.loads(outcome.stdout)
     assert not document["video"]["complete"]
     assert 5 < len(frames_of(left)) == document["video"]["frames"] < 120
     assert names(long_video.parent) == ["a.mp4", "a.portrait.partial.mp4"]
-    assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_second_ctrl_c_ends_it_at_once_and_leaves_nothing(
-    toolkit: Command, monkeypatch: pytest.MonkeyPatch, long_video: Path
-) -> None:
-    made = Interrupting(2)
-    monkeypatch.setattr(resolve, "open_backend", lambda *_, **__: made)
-    outcome = toolkit("portrait", long_video, "--threads", "1")
-    assert outcome.code == 130
+def test_a_second_ctrl_c_ends_it_at_once_and_leaves_nothing(long_video: Path) -> None:
+    outcome = interrupted(2, long_video, "--threads", "1")
+    assert outcome.returncode == 130, outcome.stderr
     assert "nothing half-written was left" in outcome.stderr
     assert names(long_video.parent) == ["a.mp4"]
+
+
+def test_signals_are_handled_as_before_when_a_video_is_done(
+    toolkit: Command, backend: FigureBackend, video: Path
+) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    assert toolkit("portrait", video).code == 0
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_on_a_terminal_frames_per_second_are_shown(
