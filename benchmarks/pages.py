@@ -8,6 +8,11 @@ from collections.abc import Mapping
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
+def marks(page: str) -> list[str]:
+    """Return the names in a page's marks, in order."""
+    return [name for _, name, _ in MARKED.findall(page)]
+
+
 def put_tables(page: str, tables: Mapping[str, str]) -> str:
     """Put tables between their marks, ``<!-- table: name -->`` and ``<!-- end -->``.
 
@@ -23,7 +28,7 @@ def put_tables(page: str, tables: Mapping[str, str]) -> str:
     ValueError
         The page has no mark for a table.
     """
-    missing = set(tables) - {name for _, name, _ in MARKED.findall(page)}
+    missing = set(tables) - set(marks(page))
     if missing:
         raise ValueError(f"the page has no mark for: {', '.join(sorted(missing))}")
 

@@ -9,7 +9,6 @@ write is claimed by whoever writes it.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import logging
 import os
@@ -155,6 +154,8 @@ def claimed(path: Path) -> Iterator[Path]:
     Path
         The unfinished file, empty; moved away or not, it is gone with the block.
     """
+    import fcntl  # POSIX's; whoever claims nothing needs it not
+
     partial = partial_path(path)
     with partial.open("xb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -169,6 +170,8 @@ def claimed(path: Path) -> Iterator[Path]:
 
 
 def _unclaimed(leftover: Path) -> bool:
+    import fcntl
+
     try:
         with leftover.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -29,7 +29,7 @@ from benchmarks.gate.simulate import (
     Simulated,
     read_simulated,
 )
-from benchmarks.pages import put_tables
+from benchmarks.pages import marks, put_tables
 from toolkit.bench.schema import STAGES
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "gate-proof.md"
@@ -249,9 +249,12 @@ def filled(page: str) -> str:
     Raises
     ------
     ValueError
-        A table has no mark there.
+        A table has no mark there, or a mark no table.
     """
-    return put_tables(page, {name: f"\n{table}\n" for name, table in made().items()})
+    tables = made()
+    if marks(page) != list(tables):
+        raise ValueError(f"the page needs these tables, in this order: {', '.join(tables)}")
+    return put_tables(page, {name: f"\n{table}\n" for name, table in tables.items()})
 
 
 if __name__ == "__main__":

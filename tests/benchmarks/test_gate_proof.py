@@ -288,6 +288,8 @@ def test_the_gate_keeps_what_it_promises() -> None:
 def test_the_page_has_the_tables_that_follow_from_the_figures() -> None:
     page = tables.PAGE.read_text()
     assert tables.filled(page) == page
+    with pytest.raises(ValueError, match="needs these tables"):
+        tables.filled(f"{page}\n<!-- table: another -->\n<!-- end -->\n")
 
 
 def test_the_page_shows_every_picture_of_the_gate() -> None:

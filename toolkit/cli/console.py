@@ -241,6 +241,13 @@ def to_json(value: object) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def given(context: typer.Context, option: str) -> Any:
+    """Return what the command line says itself of an option that has a default, else None."""
+    source = context.get_parameter_source(option)
+    value = context.params[option]
+    return value if source is not None and source.name == "COMMANDLINE" else None
+
+
 def limit_opencv(threads: int | None = None) -> None:
     """Give OpenCV as many threads as a photo may have: its own count knows not every quota.
 

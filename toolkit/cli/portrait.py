@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +17,7 @@ from toolkit.cli.console import (
     Threads,
     TrustGraph,
     Verbose,
+    given,
     guarded,
     limit_opencv,
 )
@@ -240,8 +241,8 @@ def portrait_command(
     )
     alone = not resume and photos == [job.photo for job in jobs][:1]
     configured = read_config(config) if config else Config()
-    backend = _given(context, "backend") or configured.backend or backend
-    subject = _given(context, "subject") or configured.subject or subject
+    backend = given(context, "backend") or configured.backend or backend
+    subject = given(context, "subject") or configured.subject or subject
     # the file's threads were measured with one photo at a time
     threads = threads or (configured.threads if len(jobs) == 1 else None)
     if config and model is None:
@@ -283,13 +284,6 @@ def portrait_command(
         raise typer.Exit(Exit.CHECK_FAILED)
 
 
-def _given(context: typer.Context, option: str) -> Any:
-    """Return what the command line says itself of an option that has a default."""
-    source = context.get_parameter_source(option)
-    value = context.params[option]
-    return value if source is not None and source.name == "COMMANDLINE" else None
-
-
 def _style(
     context: typer.Context,
     name: str,
@@ -303,11 +297,11 @@ def _style(
     from toolkit.portrait import KERNEL, Natural, Tutorial
 
     if name == "natural":
-        if blur is not None and _given(context, "strength"):
+        if blur is not None and given(context, "strength"):
             raise UsageError("--blur and --strength both say how large the blur is", "give one")
         return Natural(kernel, strength, edge, depth, size=blur)
     for option in ("kernel", "strength", "edge", "depth"):
-        if _given(context, option):
+        if given(context, option):
             raise UsageError(f"--{option} is of the natural style", "leave out --style tutorial")
     return Tutorial(blur or KERNEL)
 

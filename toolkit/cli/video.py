@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from toolkit.cli.console import Console, Exit, limit_opencv
+from toolkit.cli.console import Console, Exit, given, limit_opencv
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ def plan_video(
     if len(images) > 1:
         raise UsageError(f"{videos[0]} is a video among others", "give it in a call of its own")
     for option in FOR_PHOTOS:
-        source = context.get_parameter_source(option)
-        if source is not None and source.name == "COMMANDLINE":
+        if given(context, option) is not None:
             raise UsageError(f"--{option} is for photos", "leave it out")
     if context.params["style"] != "natural":
         raise UsageError("a video is done in the natural style", "leave out --style")
