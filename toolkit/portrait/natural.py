@@ -20,14 +20,10 @@ from numpy.typing import NDArray
 from toolkit.pixels import Pixels, encode
 from toolkit.portrait.clock import Clock, untimed
 from toolkit.portrait.composite import BAND_BYTES
-from toolkit.portrait.lens import (
-    Blur,
-    ReducedBackground,
-    blur_whole,
-    blur_without,
-)
+from toolkit.portrait.lens import Blur, blur_whole, blur_without
+from toolkit.portrait.reduced import ReducedBackground
 
-TILE = 64
+TILE = 48
 """Pixels; what is decided together along a row."""
 
 Kind = Literal["subject", "background", "beside", "edge"]
@@ -132,7 +128,7 @@ def _blurred(photo: Pixels, alpha: NDArray[np.uint8], blur: Blur, run: Run) -> P
     around, inner = tuple(read), tuple(kept)
     if run.kind == "background":
         return blur_whole(photo[around], blur)[inner]
-    return encode(blur_without(photo[around], 255 - alpha[around], blur)[inner], photo.dtype)
+    return blur_without(photo[around], 255 - alpha[around], blur)[inner]
 
 
 def runs(alpha: NDArray[np.uint8], blur: Blur) -> Iterator[Run]:
@@ -210,6 +206,6 @@ def background_alone(photo: Pixels, alpha: NDArray[Any], blur: Blur) -> Pixels:
     """Return what is put behind the subject, for looking at; of no meaning well inside it."""
     share = _in_steps(alpha)
     if blur.factor == 1:
-        return encode(blur_without(photo, 255 - share, blur), photo.dtype)
+        return blur_without(photo, 255 - share, blur)
     height, width = share.shape
     return ReducedBackground(photo, share, blur).patch(slice(0, height), slice(0, width))

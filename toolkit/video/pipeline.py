@@ -1,9 +1,9 @@
 """A video through the whole chain: decode, segment, steady, blur and encode overlap.
 
-Decoding and encoding have a thread each, the network and the blur share as many as there are cores,
-each working on a frame of its own: that keeps all cores busy without any of them waiting for its
-fellows inside a frame. Between them lie queues of a few frames, so that memory does not grow with
-the video.
+Decoding and encoding have a thread each, the network as many as there are cores but one, each
+working on a frame of its own. What follows the network has one: its many short calls would wait
+for each other in the interpreter, and two threads made no more frames of them than one. Between
+them lie queues of a few frames, so that memory does not grow with the video.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from toolkit.errors import UsageError, VideoError
 from toolkit.host import available_cores
-from toolkit.portrait.alpha import Mask
 from toolkit.portrait.pipeline import NATURAL, PERSON, Natural, Segmenter
 from toolkit.video.between import Seen, Unseen, fill_between
 from toolkit.video.frames import alpha_of, guide_in, portrait_of, probability_in
@@ -115,7 +114,7 @@ def make_video(
     source, target : Path
         The target's suffix decides the format.
     backend : Segmenter
-        A loaded network; best on one thread, as `workers` frames are in work at once.
+        A loaded network; best on one thread, as several frames are in work at once.
     subject : int
         The label that stays sharp.
     style : Natural
@@ -126,7 +125,7 @@ def make_video(
     strip : bool
         Leave out of the metadata where the video was made.
     workers : int, optional
-        By default the cores this process may use.
+        Cores to use; by default those this process may.
     stop : threading.Event, optional
         Once set, by another thread or a signal's handler, the video ends with the frames in work.
     progress : callable, optional
@@ -163,11 +162,11 @@ def make_video(
                 rate=reader.rate,
                 audio=reader.audio,
                 metadata=without_location(reader.metadata) if strip else reader.metadata,
-                threads=workers,
+                threads=max(1, workers // 2),  # each more costs a tenth of its time
             )
         )
         chain = _Chain(backend, subject, style, every, Steadier(gain))
-        pool = stack.enter_context(ThreadPoolExecutor(workers))
+        pool = stack.enter_context(ThreadPoolExecutor(max(1, workers - 1)))
         frames = stack.enter_context(Ahead(reader.frames(), workers))
         done = stack.enter_context(Ahead(chain.run(frames, pool, workers + 1), workers))
         written = stack.enter_context(Ahead(_written(done, writer), workers))
@@ -196,15 +195,6 @@ def make_video(
 Done = tuple[Frame, NDArray[np.uint8]]
 
 
-@dataclass(frozen=True, eq=False)
-class _Masked:
-    """A frame, the same reduced, and its alpha."""
-
-    frame: Frame
-    guide: NDArray[np.uint8]
-    alpha: Mask
-
-
 @dataclass
 class _Chain:
     """From decoded frames to their portraits."""
@@ -221,8 +211,7 @@ class _Chain:
     def run(self, frames: Iterable[Frame], pool: ThreadPoolExecutor, depth: int) -> Iterator[Done]:
         """Make the portraits, in order."""
         seen = mapped(self._see, enumerate(frames), pool, depth)
-        masked = mapped(self._mask, fill_between(self._counted(seen)), pool, depth)
-        return mapped(self._blur, map(self._steady, masked), pool, depth)
+        return map(self._made, fill_between(self._counted(seen)))
 
     def _see(self, numbered: tuple[int, Frame]) -> tuple[Seen[Frame] | Unseen[Frame], bool]:
         number, frame = numbered
@@ -240,15 +229,11 @@ class _Chain:
             self.size = (one.rest.bgr.shape[0], one.rest.bgr.shape[1])
             yield one
 
-    def _mask(self, seen: Seen[Frame]) -> _Masked:
-        alpha = alpha_of(seen.rest.bgr, seen.guide, seen.probability, self.style)
-        return _Masked(seen.rest, seen.guide, alpha)
-
-    def _steady(self, masked: _Masked) -> _Masked:
-        return replace(masked, alpha=self.steadier.steady(masked.guide, masked.alpha))
-
-    def _blur(self, masked: _Masked) -> Done:
-        return masked.frame, portrait_of(masked.frame.bgr, masked.alpha, self.style)
+    def _made(self, seen: Seen[Frame]) -> Done:
+        frame = seen.rest
+        alpha = alpha_of(frame.bgr, seen.guide, seen.probability, self.style)
+        alpha = self.steadier.steady(seen.guide, alpha)
+        return frame, portrait_of(frame.bgr, alpha, self.style)
 
 
 def _written(done: Ahead[Done], writer: VideoWriter) -> Iterator[int]:
