@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,11 +27,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.turns import in_a_process, in_turns, ratio_text
 from toolkit.backends import artefact_sha256, find_backend, load_backend
 from toolkit.batch.photo import Job, Recipe
 from toolkit.batch.record import Record, settings_of
 from toolkit.batch.run import run_jobs, share_cores
-from toolkit.bench.intervals import paired_interval
 from toolkit.bench.usage import max_rss_bytes
 from toolkit.bench.worker import PROTOCOL, Request, measure
 from toolkit.cli.portrait_files import plan_jobs
@@ -164,15 +163,6 @@ def run_decoded(photo: Path, model: str, passes: int) -> Part:
         return Part(passes / (time.perf_counter() - began), {})
 
 
-def in_a_process(side: str, folder: Path, model: str, first: int, count: int) -> Part:
-    """Measure a part in a process of its own."""
-    line = [sys.executable, "-m", __spec__.name, str(folder), model, "--one", side]
-    line += ["--first", str(first), "--photos", str(count)]
-    done = subprocess.run(line, check=True, capture_output=True, text=True)
-    told = json.loads(done.stdout)
-    return Part(told["rate"], {int(number): peak for number, peak in told["peaks"].items()})
-
-
 def measure_one(side: str, folder: Path, model: str, first: int, count: int) -> Part:
     """Measure one side in this process, on a part of the photos in a folder."""
     with tempfile.TemporaryDirectory() as made:
@@ -190,16 +180,13 @@ def typical(jobs: list[Job]) -> Path:
     return min(zip(sizes, jobs, strict=True), key=lambda one: abs(one[0] - mean))[1].photo
 
 
-def report(rates: dict[str, list[float]], peaks: dict[int, int]) -> str:
+def report(rates: dict[str, list[float]], peaks: dict[str, int]) -> str:
     """Write rates, what share of the bench's they are, and the memory as text."""
     lines = []
     for style, promise in PROMISES.items():
-        pairs = zip(rates[style], rates[promise], strict=True)
-        ratios = [ours / promised for ours, promised in pairs]
-        interval = paired_interval(ratios)
-        sure = f" ({interval.low:.0%} to {interval.high:.0%})" if interval else ""
+        share = ratio_text(rates[style], rates[promise], ".0%")
         lines.append(
-            f"{style}: {median(rates[style]):.1f} photos/s, {median(ratios):.0%}{sure} of "
+            f"{style}: {median(rates[style]):.1f} photos/s, {share} of "
             f"{median(rates[promise]):.1f}, {promise}"
         )
     lines += [f"after {number} photos: {peak / 1e6:.0f} MB" for number, peak in peaks.items()]
@@ -220,17 +207,20 @@ def main() -> None:
         part = measure_one(asked.one, asked.folder, asked.model, asked.first, asked.photos)
         sys.stdout.write(json.dumps({"rate": part.rate, "peaks": part.peaks}))
         return
-    rates: dict[str, list[float]] = {side: [] for side in SIDES}
-    order = random.Random(SEED)  # noqa: S311 - an order, no secret
     with tempfile.TemporaryDirectory() as folder:
-        photos = Path(folder)
-        make_photos(asked.folder, photos, asked.photos)
-        for first in range(0, asked.photos, asked.chunk):
-            for side in order.sample(sorted(rates), len(rates)):
-                part = in_a_process(side, photos, asked.model, first, asked.chunk)
-                rates[side].append(part.rate)
-        whole = in_a_process("natural", photos, asked.model, 0, asked.photos)
-    sys.stdout.write(report(rates, whole.peaks))
+        make_photos(asked.folder, Path(folder), asked.photos)
+
+        def measure(side: str, first: int, count: int) -> dict[str, Any]:
+            line = [folder, asked.model, "--one", side]
+            return in_a_process(__spec__.name, *line, "--first", str(first), "--photos", str(count))
+
+        def measure_part(side: str, number: int) -> dict[str, Any]:
+            return measure(side, number * asked.chunk, asked.chunk)
+
+        found = in_turns(SIDES, asked.photos // asked.chunk, measure_part)
+        whole = measure("natural", 0, asked.photos)
+    rates = {side: [part["rate"] for part in parts] for side, parts in found.items()}
+    sys.stdout.write(report(rates, whole["peaks"]))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -37,8 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.scenes import made_photo
+from benchmarks.turns import in_a_process, in_turns, ratio_text
 from tests import tutorial
-from toolkit.bench.intervals import paired_interval
 from toolkit.bench.usage import max_rss_bytes
 from toolkit.host import available_cores
 from toolkit.media import demo_photo
@@ -179,32 +177,16 @@ def measure_one(side: str, source: Path, name: str, every: int = 1) -> dict[str,
     }
 
 
-def measure(source: Path, name: str, rounds: int, every: int) -> dict[str, list[dict[str, float]]]:
-    """Measure both sides, each round in fresh processes."""
-    found: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
-    order = random.Random(0)  # noqa: S311 - an order, no secret
-    for _ in range(rounds):
-        for side in order.sample(SIDES, len(SIDES)):
-            command = [sys.executable, "-m", __spec__.name, name, "--one", side]
-            command += ["--clip", str(source), "--every", str(every)]
-            done = subprocess.run(command, check=True, capture_output=True)
-            found[side].append(json.loads(done.stdout))
-    return found
-
-
 def report(found: dict[str, list[dict[str, float]]]) -> str:
     """Write the medians and the ratio as text."""
     base, head = ([one["fps"] for one in found[side]] for side in SIDES)
-    ratios = [other / one for one, other in zip(base, head, strict=True)]
-    interval = paired_interval(ratios)
-    sure = f" ({interval.low:.2f} to {interval.high:.2f})" if interval else ""
     lines = [
         f"{side}: {median(one['fps'] for one in found[side]):.2f} frames per second, "
         f"{median(one['cpu'] for one in found[side]):.0f} ms of CPU for each, "
         f"{median(one['mb'] for one in found[side]):.0f} MB"
         for side in SIDES
     ]
-    return "\n".join([*lines, f"{median(ratios):.2f}{sure} times as fast"]) + "\n"
+    return "\n".join([*lines, f"{ratio_text(head, base)} times as fast"]) + "\n"
 
 
 def main() -> None:
@@ -231,7 +213,12 @@ def main() -> None:
             stages["sum"] = sum(stages.values())
             sys.stdout.writelines(f"{of}: {ms:.1f} ms of CPU\n" for of, ms in stages.items())
             return
-        sys.stdout.write(report(measure(source, asked.model, asked.rounds, asked.every)))
+
+        def measure(side: str, _round: int) -> dict[str, float]:
+            line = [asked.model, "--one", side, "--clip", str(source), "--every", str(asked.every)]
+            return in_a_process(__spec__.name, *line)
+
+        sys.stdout.write(report(in_turns(SIDES, asked.rounds, measure)))
 
 
 if __name__ == "__main__":

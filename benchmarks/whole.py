@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,8 +22,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.turns import in_a_process, in_turns, ratio_text
 from tests import tutorial
-from toolkit.bench.intervals import paired_interval
 from toolkit.bench.usage import max_rss_bytes
 from toolkit.host import available_cores
 from toolkit.media import read_photo
@@ -65,30 +63,15 @@ def measure_one(side: str, photo: Path, name: str) -> dict[str, float]:
     return {"ms": median(times), "mb": (max_rss_bytes() or 0) / 1e6}
 
 
-def measure(photo: Path, name: str, rounds: int) -> dict[str, list[dict[str, float]]]:
-    """Measure both sides, each round in fresh processes."""
-    found: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
-    order = random.Random(0)  # noqa: S311 - an order, no secret
-    for _ in range(rounds):
-        for side in order.sample(SIDES, len(SIDES)):
-            command = [sys.executable, "-m", __spec__.name, str(photo), name, "--one", side]
-            done = subprocess.run(command, check=True, capture_output=True)
-            found[side].append(json.loads(done.stdout))
-    return found
-
-
 def report(found: dict[str, list[dict[str, float]]]) -> str:
     """Write the medians and the ratio as text."""
     base, head = ([one["ms"] for one in found[side]] for side in SIDES)
-    ratios = [one / other for one, other in zip(base, head, strict=True)]
-    interval = paired_interval(ratios)
-    sure = f" ({interval.low:.2f} to {interval.high:.2f})" if interval else ""
     lines = [
         f"{side}: {median(one['ms'] for one in found[side]):.1f} ms, "
         f"{median(one['mb'] for one in found[side]):.0f} MB"
         for side in SIDES
     ]
-    return "\n".join([*lines, f"{median(ratios):.2f}{sure} times as fast"]) + "\n"
+    return "\n".join([*lines, f"{ratio_text(base, head)} times as fast"]) + "\n"
 
 
 def main() -> None:
@@ -101,8 +84,12 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.one:
         sys.stdout.write(json.dumps(measure_one(asked.one, asked.photo, asked.model)))
-    else:
-        sys.stdout.write(report(measure(asked.photo, asked.model, asked.rounds)))
+        return
+
+    def measure(side: str, _round: int) -> dict[str, float]:
+        return in_a_process(__spec__.name, str(asked.photo), asked.model, "--one", side)
+
+    sys.stdout.write(report(in_turns(SIDES, asked.rounds, measure)))
 
 
 if __name__ == "__main__":

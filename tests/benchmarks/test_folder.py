@@ -46,7 +46,7 @@ def test_each_side_measures(
 
 def test_each_style_is_held_against_what_promises_it() -> None:
     rates = {"tutorial": [9.0], "natural": [6.0], "bench": [10.0], "decoded": [8.0]}
-    assert report(rates, {500: 300_000_000}).splitlines() == [
+    assert report(rates, {"500": 300_000_000}).splitlines() == [
         "tutorial: 9.0 photos/s, 90% of 10.0, bench",
         "natural: 6.0 photos/s, 75% of 8.0, decoded",
         "after 500 photos: 300 MB",
