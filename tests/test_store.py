@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 from toolkit import atomic, catalog, store
-from toolkit.atomic import claimed
 from toolkit.errors import ModelNotFoundError, StoreError, UsageError
-from toolkit.store import Source, Store, publish_export, sha256_of, write_atomically
+from toolkit.store import Source, Store, publish_export
 
 SOURCE = Source(
     name="some_model",
@@ -69,80 +68,6 @@ def test_without_the_setting_the_store_is_the_source_tree_or_the_users_folder(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     if sys.platform == "linux":
         assert Store.default().models == tmp_path / "toolkit" / "models"
-
-
-def test_a_written_file_is_whole_and_alone(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "folder" / "file"
-    for content in (b"old", b"newer", b""):
-        write_atomically(path, content)
-        assert path.read_bytes() == content
-    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
-
-
-def test_a_written_file_has_the_modes_of_any_file(tmp_path: Path) -> None:
-    (tmp_path / "plain").write_bytes(b"")
-    write_atomically(tmp_path / "file", b"")
-    assert (tmp_path / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode
-
-
-def test_a_claim_sweeps_what_died_and_leaves_what_others_write(tmp_path: Path) -> None:
-    path = tmp_path / "clip.mp4"
-    dead = tmp_path / ".clip.mp4.0123456789abcdef.partial"
-    others = tmp_path / ".other.mp4.0123456789abcdef.partial"
-    for leftover in (dead, others):
-        leftover.touch()
-    with claimed(path) as first:
-        assert not dead.exists()
-        with claimed(path) as second:
-            assert {first, second, others} == set(tmp_path.iterdir())
-        second.touch()
-    with claimed(path):
-        assert not second.exists()
-    assert list(tmp_path.iterdir()) == [others]
-
-
-def test_a_claimed_file_may_be_moved_away(tmp_path: Path) -> None:
-    path = tmp_path / "clip.mp4"
-    with claimed(path) as partial:
-        partial.write_bytes(b"whole")
-        partial.replace(path)
-    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [
-        ("clip.mp4", b"whole")
-    ]
-
-
-@pytest.mark.parametrize("broken", ["fsync", "replace"])
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(
-    tmp_path: Path, broken: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-    monkeypatch.setattr(os, broken, full)
-    with pytest.raises(StoreError, match=r"file: can't be written \(No space left on device\)"):
-        write_atomically(path, b"new")
-    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("file", b"old")]
-
-
-def test_a_link_is_followed_and_no_device_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to("real")
-    write_atomically(tmp_path / "link", b"content")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "real").read_bytes() == b"content"
-    os.mkfifo(tmp_path / "fifo")
-    for path in (tmp_path, tmp_path / "fifo"):
-        with pytest.raises(StoreError, match="is not a regular file"):
-            write_atomically(path, b"")
-
-
-def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StoreError, match=r"file/a: can't be written"):
-        write_atomically(tmp_path / "file" / "a", b"")
-    with pytest.raises(StoreError, match="nowhere: can't be read"):
-        sha256_of(tmp_path / "nowhere")
 
 
 def test_a_record_reads_back_as_it_was_written() -> None:
@@ -276,17 +201,6 @@ def test_only_leftovers_of_that_name_are_swept(here: Store) -> None:
     assert not mine.exists()
     assert not inside.exists()
     assert all(path.exists() for path in others)
-
-
-def test_an_export_of_the_same_bytes_is_not_touched(here: Store) -> None:
-    path = here.export_path("m", "plain", 18)
-    publish_export(path, b"onnx", b"{}")
-    before = path.stat()
-    publish_export(path, b"onnx", b'{"newer": 1}')
-    assert path.stat() == before
-    assert path.with_name(path.name + ".json").read_bytes() == b'{"newer": 1}'
-    publish_export(path, b"other", b"{}")
-    assert path.read_bytes() == b"other"
 
 
 def test_an_old_manifest_never_stands_beside_a_new_export(

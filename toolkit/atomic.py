@@ -1,9 +1,9 @@
 """Files that are whole or not there: atomic writes, leftovers of killed runs, hashes.
 
 A file is written under a hidden name beside its final one and moved over it, so that a kill at any
-moment leaves the old file or the new one. What a killed run left behind ends in ``.partial`` and is
-swept by the next run that holds the lock; where there is none to hold, a file that takes long to
-write is claimed by whoever writes it.
+moment leaves the old file or the new one. While it is written it is locked, and the system frees
+the locks of a process that dies: what ends in ``.partial`` and nobody holds was left by a killed
+run, and is swept by the next one that writes the name.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ from pathlib import Path
 from filelock import Timeout
 
 from toolkit.errors import StoreError
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # POSIX's
+    fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +68,9 @@ def write_atomically(path: Path, data: bytes) -> None:
         if target.exists() and not target.is_file():
             raise StoreError(f"{path}: is not a regular file", "choose another name")
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = partial_path(target)
-        try:
+        with _unfinished(target) as partial:
             write_synced(partial, data)
             partial.replace(target)
-        finally:
-            discard(partial)
         sync_folder(target.parent)
 
 
@@ -92,8 +94,7 @@ def publish_export(path: Path, onnx: bytes, manifest: bytes) -> None:
     """
     beside = path.with_name(path.name + ".json")
     with translated(path):
-        for leftover in (path, beside):
-            sweep(leftover.parent, leftover.name)
+        sweep(path.parent, {path.name, beside.name})
         if not path.is_file() or path.read_bytes() != onnx:
             beside.unlink(missing_ok=True)
             write_atomically(path, onnx)
@@ -105,44 +106,50 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
 
 
-def sweep(folder: Path, name: str) -> None:
-    """Remove the unfinished files and folders of one final name; the caller holds its lock."""
-    for leftover in _unfinished(folder, name):
-        log.debug("removing %s, left by a run that was killed", leftover)
-        discard(leftover)
+def sweep(folder: Path, names: Container[str]) -> None:
+    """Remove what killed runs left unfinished of some final names, in one look at their folder.
 
-
-def sweep_all(folder: Path, names: Container[str]) -> None:
-    """Remove the unfinished files of many final names, in one look at their folder.
+    A file that a living process writes is left alone: it is locked. The store's folders and
+    downloads are not; they are written and swept under the model's lock. On systems without such
+    locks the caller has to know that nobody else writes these names now.
 
     Parameters
     ----------
     folder : Path
         Nothing is done where there is none.
     names : container of str
-        Nobody else writes these now.
 
     Raises
     ------
     StoreError
-        One can't be removed.
+        Something can't be removed.
     """
     unfinished = re.compile(rf"\.(.*){PARTIAL}", re.DOTALL)
-    with translated(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        with os.scandir(folder) as entries:
-            here = [(entry.name, unfinished.fullmatch(entry.name)) for entry in entries]
-        for name, found in here:
+    with translated(folder):
+        for leftover in matching(folder, unfinished):
+            found = unfinished.fullmatch(leftover.name)
             if found and found[1] in names:
-                log.debug("removing %s, left by a run that was killed", folder / name)
-                discard(folder / name)
+                _discard_unless_held(leftover)
+
+
+def _discard_unless_held(leftover: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        if fcntl:
+            try:
+                number = os.open(leftover, os.O_RDONLY | os.O_NONBLOCK)  # folders too
+                stack.callback(os.close, number)
+                fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:  # somebody's, or gone; or there are no locks here to tell by
+                return
+        log.debug("removing %s, left by a run that was killed", leftover)
+        discard(leftover)
 
 
 @contextlib.contextmanager
 def claimed(path: Path) -> Iterator[Path]:
     """Make an unfinished file of a final name, and sweep those that killed runs left of it.
 
-    The file is locked while the block runs: a process that dies frees it. So another one that
-    writes the same name at the same time is left alone.
+    It is locked while the block runs: so another run that writes the same name leaves it alone.
 
     Parameters
     ----------
@@ -153,35 +160,35 @@ def claimed(path: Path) -> Iterator[Path]:
     ------
     Path
         The unfinished file, empty; moved away or not, it is gone with the block.
+
+    Raises
+    ------
+    StoreError
+        A leftover can't be removed.
+    OSError
+        The file can't be made.
     """
-    import fcntl  # POSIX's; whoever claims nothing needs it not
-
-    partial = partial_path(path)
-    with partial.open("xb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            for leftover in _unfinished(path.parent, path.name):
-                if leftover != partial and _unclaimed(leftover):
-                    log.debug("removing %s, left by a run that was killed", leftover)
-                    discard(leftover)
-            yield partial
-        finally:
-            discard(partial)
+    sweep(path.parent, {path.name})
+    with _unfinished(path) as partial:
+        yield partial
 
 
-def _unclaimed(leftover: Path) -> bool:
-    import fcntl
-
-    try:
-        with leftover.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # somebody's, or gone
-        return False
-    return True
-
-
-def _unfinished(folder: Path, name: str) -> list[Path]:
-    return matching(folder, re.compile(rf"\.{re.escape(name)}{PARTIAL}"))
+@contextlib.contextmanager
+def _unfinished(path: Path) -> Iterator[Path]:
+    """Make an unfinished file, locked until the block ends or the process dies."""
+    with contextlib.ExitStack() as stack:
+        while True:
+            partial = partial_path(path)
+            stack.callback(discard, partial)
+            file = stack.enter_context(partial.open("xb"))
+            if fcntl is None:
+                file.close()  # an open file can't be moved there
+                break
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if partial.exists():  # else it was swept before it was locked
+                break
+        yield partial
 
 
 def matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
@@ -192,8 +199,8 @@ def matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
 
 
 def write_synced(path: Path, data: bytes) -> None:
-    """Write a new file and wait until it is on the disk."""
-    with path.open("xb") as file:
+    """Write a file and wait until it is on the disk."""
+    with path.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

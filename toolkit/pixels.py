@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 Pixels = NDArray[Any]
 """(H, W, 3) BGR, or (H, W): uint8, uint16, or float of 0..1."""
 
+FilePixels = NDArray[np.uint8] | NDArray[np.uint16]
+"""What photos' files hold, of the same shapes: 8 bits, 0..255, or 16, 0..65535."""
+
 Float = NDArray[np.float32]
 
 
@@ -42,3 +45,14 @@ def eight_bits(photo: Pixels) -> NDArray[np.uint8]:
     if photo.dtype == np.uint8:
         return photo
     return encode(np.asarray(photo * (255 / top_level(photo.dtype)), np.float32), np.uint8)
+
+
+def upper_byte(levels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the upper byte of 16-bit levels: what decoders give that know 8 bits only.
+
+    Examples
+    --------
+    >>> upper_byte(np.array([[0, 128, 256, 65535]], np.uint16))
+    array([[  0,   0,   1, 255]], dtype=uint8)
+    """
+    return np.asarray(levels >> 8, np.uint8)

@@ -300,9 +300,8 @@ class Store:
 
     def clean(self, name: str) -> None:
         """Remove what killed runs left of a model; the caller holds its lock."""
-        sweep(self.models, name)
-        for file in (GRAPH_FILE, SOURCE_FILE):
-            sweep(self.models / name, file)
+        sweep(self.models, {name})
+        sweep(self.models / name, {GRAPH_FILE, SOURCE_FILE})
 
     def remove(self, name: str) -> int:
         """Remove a model: its graph, its record with the pin, and its exports.
@@ -328,8 +327,9 @@ class Store:
             freed = self.room(name)
             if folder.is_dir():
                 folder.rename(partial_path(folder))
-            for export in reversed(self.exports(name)):  # a manifest goes before its export
-                sweep(self.exported, export.name)
+            exports = self.exports(name)
+            sweep(self.exported, {export.name for export in exports})
+            for export in reversed(exports):  # a manifest goes before its export
                 export.unlink(missing_ok=True)
             self.clean(name)
         return freed

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.batch.runs import RECIPE, make_jobs, run
+from tests.holding import held_up
 from tests.samples import PaintedBackend
 from toolkit.backends import find_backend
 from toolkit.batch import photo as photo_room
@@ -223,3 +224,26 @@ def test_what_a_killed_run_left_is_swept_and_nothing_of_others(tmp_path: Path) -
     run(jobs)
     assert not ours.exists()
     assert all(path.exists() for path in others)
+
+
+ANOTHER_RUN = """
+from tests.batch.runs import make_jobs, run
+print([report.error for report in run(make_jobs(Path(sys.argv[1])))])
+"""
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_another_run_is_writing_is_left_alone_until_that_one_is_dead(
+    tmp_path: Path, killed: bool
+) -> None:
+    jobs = make_jobs(tmp_path)
+    with held_up(ANOTHER_RUN, tmp_path, jobs[0].output.parent) as (other, unfinished):
+        run(jobs)
+        assert unfinished.exists()
+        if killed:
+            other.kill()
+            other.wait()
+            run(jobs)
+        else:
+            assert other.communicate()[0].splitlines()[-1] == "[None, None, None]"
+    assert not unfinished.exists()

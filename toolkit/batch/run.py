@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import cv2
 
-from toolkit.atomic import sha256_of, sweep_all
+from toolkit.atomic import sha256_of, sweep
 from toolkit.backends import Backend, BackendSpec
 from toolkit.batch.photo import Job, PhotoReport, Recipe, make_files
 from toolkit.batch.record import Record
@@ -119,7 +119,7 @@ def run_jobs(
     if record:
         record.check(folders)
     for folder, names in folders.items():
-        sweep_all(folder, names)
+        sweep(folder, names)
     subject = backend.network.labels[recipe.subject]
 
     def do(job: Job) -> PhotoReport:

@@ -1,102 +1,24 @@
-"""What a MODEL argument means, and which file a backend opens for it."""
+"""Which export of a model is run: one of its graph and of this converter, or a new one."""
 
 from __future__ import annotations
 
-import io
 import logging
 import shutil
-import tarfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import onnx
 import pytest
 
 from tests.conftest import write_graph
-from toolkit import resolve
 from toolkit.catalog import load_catalog
 from toolkit.convert import convert_model
 from toolkit.convert.deeplab import DeepLab
 from toolkit.convert.passes import PASSES
-from toolkit.errors import (
-    ConversionError,
-    GraphError,
-    MissingDependencyError,
-    ModelNotFoundError,
-    UsageError,
-)
-from toolkit.graphs import FrozenGraph
-from toolkit.resolve import ensure_export, find_export, open_backend, resolve_model
-from toolkit.store import Source, Store
+from toolkit.errors import ConversionError, MissingDependencyError
+from toolkit.resolve import ensure_export, exports, find_export, resolve_model
+from toolkit.store import Store
 
 BUNDLED = load_catalog().bundled
-OFFICIAL = load_catalog().default.name
-
-
-def put_into_store(name: str, graph: FrozenGraph) -> None:
-    source = Source(
-        name=name,
-        origin="a test",
-        archive=f"{name}.tar.gz",
-        archive_sha256="0" * 64,
-        archive_size=1,
-        graph_sha256=graph.sha256,
-        graph_size=len(graph.data),
-        crop=(65, 65),
-        labels=tuple(f"thing {number}" for number in range(21)),
-        pin="first use",
-        fetched_at=datetime.now(UTC).isoformat(),
-    )
-    Store.default().publish_model(source, graph.data)
-
-
-def test_without_an_argument_the_bundled_model_is_taken() -> None:
-    assert resolve_model().kind == "bundled"
-    assert resolve_model().graph().sha256 == resolve_model(BUNDLED.name).graph().sha256
-
-
-@pytest.mark.tensorflow
-def test_without_an_argument_the_official_network_is_taken_once_it_is_in_the_store(
-    tiny_graph: FrozenGraph,
-) -> None:
-    put_into_store(OFFICIAL, tiny_graph)
-    found = resolve_model()
-    assert (found.name, found.kind) == (OFFICIAL, "store")
-    assert found.graph().data == tiny_graph.data
-
-
-@pytest.mark.tensorflow
-def test_labels_recorded_at_the_fetch_reach_the_backend(tiny_graph: FrozenGraph) -> None:
-    put_into_store("mine", tiny_graph)
-    with open_backend(resolve_model("mine"), "tf", threads=1) as backend:
-        assert backend.network.labels[3] == "thing 3"
-
-
-@pytest.mark.parametrize(
-    ("argument", "message"),
-    [
-        ("no_such_model", "no model 'no_such_model'; here are: mnv2_dm05_person"),
-        (OFFICIAL, f"{OFFICIAL} is not in the store; toolkit fetch {OFFICIAL}"),
-        ("nowhere/graph.pb", r"nowhere/graph\.pb: no such file"),
-    ],
-)
-def test_what_is_not_here_is_named_with_what_to_do(argument: str, message: str) -> None:
-    with pytest.raises(ModelNotFoundError, match=message):
-        resolve_model(argument)
-
-
-@pytest.mark.tensorflow
-def test_an_archive_and_the_graph_inside_are_one_model(
-    tiny_graph: FrozenGraph, tmp_path: Path
-) -> None:
-    path = tmp_path / "my_network.tar.gz"
-    with tarfile.open(path, "w:gz") as archive:
-        member = tarfile.TarInfo("folder/frozen_inference_graph.pb")
-        member.size = len(tiny_graph.data)
-        archive.addfile(member, io.BytesIO(tiny_graph.data))
-    found = resolve_model(str(path))
-    assert (found.name, found.kind) == ("my_network", "archive")
-    assert found.graph().sha256 == tiny_graph.sha256
 
 
 @pytest.mark.tensorflow
@@ -122,17 +44,6 @@ def test_logits_are_given_where_they_are_asked_for_and_an_export_has_them(tmp_pa
     assert find_export(model, logits=True) == without
     without.unlink()
     assert ensure_export(model, logits=True) == with_logits
-
-
-@pytest.mark.tensorflow
-def test_the_onnx_backend_converts_first_where_there_is_no_export(
-    tiny_graph: FrozenGraph, caplog: pytest.LogCaptureFixture
-) -> None:
-    model = resolve_model(str(tiny_graph.source))
-    with caplog.at_level(logging.INFO), open_backend(model, "onnx", threads=1) as backend:
-        assert backend.network.crop == (65, 65)
-    assert "converting it first" in caplog.text
-    assert find_export(model) == Store.default().export_path("tiny", "exact", 18)
 
 
 def made_by_other_passes(path: Path) -> Path:
@@ -193,7 +104,7 @@ def without_converter(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object, **__: object) -> None:
         raise MissingDependencyError("no TensorFlow", "install the extra")
 
-    monkeypatch.setattr(resolve, "convert_model", missing)
+    monkeypatch.setattr(exports, "convert_model", missing)
 
 
 def test_without_the_converter_the_missing_file_and_extra_are_named(
@@ -207,13 +118,6 @@ def test_without_the_converter_the_missing_file_and_extra_are_named(
         ensure_export(resolve_model(str(tmp_path / "net.pb")))
 
 
-def test_an_onnx_file_finds_the_graph_it_was_made_from(tmp_path: Path) -> None:
-    shutil.copy(BUNDLED.onnx, tmp_path / "copy.onnx")
-    model = resolve_model(str(tmp_path / "copy.onnx"))
-    assert find_export(model) == tmp_path / "copy.onnx"
-    assert model.graph().sha256 == resolve_model(BUNDLED.name).graph().sha256
-
-
 def test_a_broken_export_in_the_store_is_passed_over_with_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -222,38 +126,6 @@ def test_a_broken_export_in_the_store_is_passed_over_with_a_warning(
     path.write_bytes(b"broken")
     assert find_export(resolve_model()) == BUNDLED.onnx
     assert str(path) in caplog.text
-
-
-def test_an_unknown_backend_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="choose from: onnx, tf"):
-        open_backend(resolve_model(), "cuda")
-
-
-@pytest.mark.tensorflow
-def test_a_graph_outside_the_allowlist_needs_trust(tmp_path: Path, tiny_graph: FrozenGraph) -> None:
-    from toolkit.graphs import parse_graph
-
-    graph_def = parse_graph(tiny_graph)
-    graph_def.node.add(name="log", op="ReadFile", input=["name"])
-    name = graph_def.node.add(name="name", op="Const")
-    name.attr["dtype"].type = 7  # DT_STRING
-    name.attr["value"].tensor.dtype = 7
-    name.attr["value"].tensor.tensor_shape.SetInParent()
-    name.attr["value"].tensor.string_val.append(b"/etc/hostname")
-    path = tmp_path / "reads.pb"
-    path.write_bytes(graph_def.SerializeToString())
-    with pytest.raises(GraphError, match="ReadFile"):
-        open_backend(resolve_model(str(path)), "tf", threads=1)
-    with open_backend(resolve_model(str(path), trusted=True), "tf", threads=1) as backend:
-        assert backend.name == "tf"
-
-
-def test_a_profile_behind_the_models_name_chooses_its_export() -> None:
-    model = resolve_model(f"{BUNDLED.name}+fit")
-    assert (model.name, model.profile) == (BUNDLED.name, "fit")
-    assert find_export(model) is None  # the bundled one is of another profile
-    assert resolve_model("+fit") == model
-    assert find_export(resolve_model(f"{BUNDLED.name}+plain")) == BUNDLED.onnx
 
 
 @pytest.mark.tensorflow
@@ -282,17 +154,6 @@ def test_of_the_default_profiles_the_first_that_is_here_is_run(tmp_path: Path) -
     exact = convert_model(graph).path
     assert exact.name == "net.exact.opset18.onnx"
     assert ensure_export(model) == exact
-
-
-def test_a_plus_that_no_profile_follows_is_part_of_a_name(tmp_path: Path) -> None:
-    shutil.copy(BUNDLED.graph, tmp_path / "a+b.pb")
-    assert resolve_model(str(tmp_path / "a+b.pb")).name == "a+b"
-
-
-def test_an_onnx_file_takes_no_profile(tmp_path: Path) -> None:
-    shutil.copy(BUNDLED.onnx, tmp_path / "copy.onnx")
-    with pytest.raises(UsageError, match="is an ONNX file"):
-        resolve_model(f"{tmp_path / 'copy.onnx'}+fit")
 
 
 @pytest.mark.tensorflow
