@@ -41,11 +41,13 @@ def pixel_limit() -> int:
         ) from error
 
 
-def check_size(path: Path, size: tuple[int, int], limit: int) -> None:
-    """Raise `PhotoError` where width times height are more pixels than the limit."""
+def check_size(
+    path: Path, size: tuple[int, int], limit: int, kind: type[InputFileError] = PhotoError
+) -> None:
+    """Raise an error of a kind where width times height are more pixels than the limit."""
     width, height = size
     if width * height > limit:
-        raise PhotoError(
+        raise kind(
             path,
             f"is too large: {width}x{height} pixels, {limit / 1e6:g} million are allowed",
             "TOOLKIT_MAX_PIXELS sets another limit",

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import MissingDependencyError, VideoError
-from toolkit.media import check_file, pixel_limit
+from toolkit.media import check_file, check_size, pixel_limit
 
 if TYPE_CHECKING:
     import av
@@ -172,13 +172,7 @@ class VideoReader:
                 if stream.codec_context is None:
                     raise VideoError(self._path, "has pictures in a format FFmpeg does not know")
                 size = (stream.width, stream.height)
-                if size[0] * size[1] > (limit := pixel_limit()):
-                    raise VideoError(
-                        self._path,
-                        f"is too large: {size[0]}x{size[1]} pixels, {limit / 1e6:g} million are "
-                        "allowed",
-                        "TOOLKIT_MAX_PIXELS sets another limit",
-                    )
+                check_size(self._path, size, pixel_limit(), VideoError)
                 return stream
         raise VideoError(self._path, "has no pictures: no video track is in it")
 
