@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -93,6 +94,27 @@ def test_each_frame_is_that_of_the_steps_one_after_the_other(
     ]
     one, other = (frames_of(path) for path in made)
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(one, other, strict=True))
+
+
+class FlickeringBackend(FigureBackend):
+    """Finds more than the figure in every other frame."""
+
+    def segment(self, image: NDArray[np.uint8], *, subject: int | None = None) -> NDArray[Any]:
+        """Call the surroundings the subject now and then."""
+        labels = super().segment(image, subject=subject).astype(np.uint8)
+        return cv2.dilate(labels, np.ones((9, 9))) if len(self.seen) % 2 else labels
+
+
+def test_a_still_scene_flickers_less_than_the_network(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "a.mp4", [PICTURES[0]] * 10)
+
+    def flicker(gain: float) -> float:
+        backend = FlickeringBackend()
+        made = make_video(source, tmp_path / "b.mkv", backend, style=STYLE, gain=gain, workers=1)
+        frames = np.array([frame for _, frame in frames_of(made.output)], float)[3:]
+        return float(np.abs(np.diff(frames, axis=0)).mean())
+
+    assert flicker(0.2) < flicker(1) / 2
 
 
 def test_the_network_sees_each_nth_frame(video: Path) -> None:
