@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.pages import put_tables
 from benchmarks.quality import edges, halo
 from benchmarks.quality.chains import Compared, compare
-from benchmarks.quality.report import Quality, failures, markdown, write
+from benchmarks.quality.report import Quality, failures, markdown, read, write
 from benchmarks.quality.scenes import COUNT, SEED, SIZE, draw_scenes
 from toolkit.host import available_cores, host_facts
 from toolkit.portrait.pipeline import Segmenter
@@ -78,6 +78,7 @@ def main() -> int:
         quality = measure(asked.data, model.name, backend, count=asked.scenes, seed=asked.seed)
     if asked.output:
         write(quality, asked.output)
+        quality = read(asked.output)  # rounded: the page is to say what the record says
     if asked.page:
         asked.page.write_text(put_tables(asked.page.read_text(), {"quality": markdown(quality)}))
     sys.stdout.write(markdown(quality))

@@ -47,7 +47,8 @@ def test_alpha_1_is_the_photo_and_alpha_0_the_blurred_background(
     assert gone.dtype == photo.dtype
     assert np.isfinite(gone).all()
     tolerance = {np.uint8: 1.0, np.uint16: 16.0}.get(dtype, 1e-4)
-    assert np.abs(gone.astype(float) - background_alone(photo, nobody, blur)).max() <= tolerance
+    behind = background_alone(photo, nobody, blur)
+    assert np.abs(gone.astype(float) - behind.whole(behind.small)).max() <= tolerance
     assert np.array_equal(photo, before)
 
 
@@ -66,8 +67,9 @@ def test_a_turned_photo_gives_the_turned_portrait(
     blur = Blur(kernel, size)
     made = natural_portrait(photo, alpha, blur)
     turned = natural_portrait(np.rot90(photo, turns).copy(), np.rot90(alpha, turns), blur)
-    # sums in another order round another way
-    assert np.abs(np.rot90(made, turns).astype(int) - turned).max() <= 1
+    # sums in another order another way round; of noise, halves of other pixels
+    limit = 2 if blur.factor == 2 else 1
+    assert np.abs(np.rot90(made, turns).astype(int) - turned).max() <= limit
 
 
 @given(seed=seeds, height=sides, width=sides, kernel=st.sampled_from(KERNELS), size=sizes)

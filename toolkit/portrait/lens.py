@@ -4,7 +4,7 @@ Each pixel of the background becomes the weighted mean of the background around 
 convolution (Knutsson and Westin, 1993). What the subject covers has no weight, so none of its
 colour, nor the black of a hole, gets into the background.
 
-A wide blur is computed on a reduced photo: see `toolkit.portrait.reduced`.
+A wide blur is computed on a reduced photo: see `toolkit.portrait.reduced` and `halved`.
 """
 
 from __future__ import annotations
@@ -77,13 +77,20 @@ class Blur:
 
     @property
     def factor(self) -> int:
-        """By how much the photo is reduced for it: odd, 1 where it is not."""
+        """By how much the photo is reduced for it: 2 by a step of a pyramid, or odd; 1: not."""
         if self.kernel == "box":
             return 1 if self.side < 45 else max(3, _odd(self.side / 15))
+        if self.kernel == "gaussian" and self.sigma < 4:
+            return 2 if self.sigma**2 >= 6 else 1  # a pixel of the half is left
         if self.kernel == "gaussian":
-            return 1 if self.sigma < 4 else max(3, _odd(1.5 * math.sqrt(self.sigma)))
+            return max(3, _odd(1.5 * math.sqrt(self.sigma)))
         # the work on the reduced photo, (radius / factor)**2 on pixels / factor**2, stays the same
         return 1 if self.radius < 4 else max(3, _odd(1.1 * math.sqrt(self.radius)))
+
+    @property
+    def halved(self) -> Blur:
+        """The blur of half its size."""
+        return Blur(self.kernel, max(1.0, self.size / 2))
 
     @property
     def reach(self) -> int:
@@ -174,11 +181,9 @@ def convolve(image: Pixels, blur: Blur, factor: int = 1) -> Pixels:
         line = bar(_left((blur.side**2 - 1) / 12, factor) ** 2)
         return np.asarray(cv2.sepFilter2D(image, -1, line, line))
     if blur.kernel == "gaussian":
-        bell = cv2.getGaussianKernel(
-            2 * round(3 * blur.sigma / factor) + 1, _left(blur.sigma**2, factor)
-        )
         # not OpenCV's own Gaussian: of 8 bits it has taps of 8 bits, this one has floats
-        return np.asarray(cv2.sepFilter2D(image, -1, bell, bell))
+        taps = bell(blur.sigma / factor, _left(blur.sigma**2, factor))
+        return np.asarray(cv2.sepFilter2D(image, -1, taps, taps))
     return np.asarray(cv2.filter2D(image, -1, disc(2 * _left(blur.radius**2 / 4, factor))))
 
 
@@ -186,6 +191,23 @@ def _left(variance: float, factor: int) -> float:
     """Return the standard deviation, in pixels of the reduced photo, that makes up a variance."""
     of_means, of_interpolation = (factor**2 - 1) / 12, (factor**2 - 1) / 6
     return math.sqrt(variance - of_means - of_interpolation) / factor
+
+
+def bell(reach: float, sigma: float) -> NDArray[np.float64]:
+    """Return a Gaussian's kernel along one axis.
+
+    Parameters
+    ----------
+    reach : float
+        A third of how far it reaches, pixels.
+    sigma : float
+        Its standard deviation, pixels.
+
+    Returns
+    -------
+    (n, 1) float64, n odd
+    """
+    return np.asarray(cv2.getGaussianKernel(2 * round(3 * reach) + 1, sigma), np.float64)
 
 
 def bar(variance: float) -> Float:

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from toolkit.pixels import Pixels, encode
 from toolkit.portrait.clock import Clock, untimed
 from toolkit.portrait.composite import BAND_BYTES
+from toolkit.portrait.halved import HalvedBackground
 from toolkit.portrait.lens import Blur, blur_whole, blur_without
-from toolkit.portrait.reduced import ReducedBackground
+from toolkit.portrait.reduced import Background, ReducedBackground
 
 TILE = 48
 """Pixels; what is decided together along a row."""
@@ -90,7 +91,7 @@ def _at_one_depth(photo: Pixels, alpha: NDArray[np.uint8], blur: Blur, clock: Cl
     background = None
     if blur.factor > 1:
         with clock("blur"):
-            background = ReducedBackground(photo, alpha, blur)
+            background = background_alone(photo, alpha, blur)
     for run in runs(alpha, blur):
         place = (run.rows, run.columns)
         if run.kind == "subject":
@@ -183,29 +184,70 @@ def _with_ground(
     clock: Clock,
 ) -> Pixels:
     """Blend towards a weaker blur and the photo itself, row by row down to the subject's feet."""
-    horizon, feet = ground
-    rows = np.arange(photo.shape[0], dtype=np.float32)
-    nearness = 2 * depth * np.clip((rows - horizon) / max(feet - horizon, 1), 0, 1)
-    first = int(np.searchsorted(nearness, 0, side="right"))
-    weaker = _at_one_depth(photo, alpha, Blur(blur.kernel, max(1.0, blur.size / 2)), clock)
+    near = nearness(np.arange(photo.shape[0]), depth, ground)
+    weaker = _at_one_depth(photo, alpha, blur.halved, clock)
     with clock("composite"):
-        for start in range(first, len(rows), TILE):
-            part = slice(start, start + TILE)
-            share = nearness[part, np.newaxis, np.newaxis]
-            far, middle, sharp = (
-                image[part].astype(np.float32) for image in (portrait, weaker, photo)
-            )
-            mixed = np.where(
-                share <= 1, far + share * (middle - far), middle + (share - 1) * (sharp - middle)
-            )
-            portrait[part] = encode(mixed, photo.dtype)
-    return portrait
+        return come_nearer(portrait, weaker, photo, near)
 
 
-def background_alone(photo: Pixels, alpha: NDArray[Any], blur: Blur) -> Pixels:
-    """Return what is put behind the subject, for looking at; of no meaning well inside it."""
+def nearness(rows: NDArray[Any], depth: float, ground: tuple[int, int]) -> NDArray[np.float32]:
+    """Return how near the ground is in each row.
+
+    Parameters
+    ----------
+    rows : (n,)
+        Ascending.
+    depth : float
+        0..1.
+    ground : (int, int)
+        The rows of the horizon and of the subject's feet.
+
+    Returns
+    -------
+    (n,) float32
+        0: as far as the background. 1: half as blurred. 2: sharp.
+    """
+    horizon, feet = ground
+    down = (rows.astype(np.float32) - horizon) / max(feet - horizon, 1)
+    return np.asarray(2 * depth * np.clip(down, 0, 1), np.float32)
+
+
+def come_nearer(far: Pixels, middle: Pixels, sharp: Pixels, near: NDArray[np.float32]) -> Pixels:
+    """Blend a blurred image with a weaker blur and the sharp image, row by row.
+
+    Parameters
+    ----------
+    far, middle, sharp : (H, W) or (H, W, 3)
+        Of one dtype.
+    near : (H,) float32
+        As of `nearness`.
+
+    Returns
+    -------
+    The shape and dtype of `far`
+        `far` itself, changed.
+    """
+    first = int(np.searchsorted(near, 0, side="right"))
+    each = near.reshape(-1, *(1,) * (far.ndim - 1))
+    for start in range(first, len(near), TILE):
+        part = slice(start, start + TILE)
+        share = each[part]
+        behind, between, front = (image[part].astype(np.float32) for image in (far, middle, sharp))
+        blended = np.where(
+            share <= 1,
+            behind + share * (between - behind),
+            between + (share - 1) * (front - between),
+        )
+        far[part] = encode(blended, far.dtype)
+    return far
+
+
+def background_alone(photo: Pixels, alpha: NDArray[Any], blur: Blur) -> Background:
+    """Return what is put behind the subject; of no meaning well inside it."""
     share = _in_steps(alpha)
-    if blur.factor == 1:
-        return blur_without(photo, 255 - share, blur)
+    if blur.factor == 2:
+        return HalvedBackground(photo, share, blur)
+    if blur.factor > 1:
+        return ReducedBackground(photo, share, blur)
     height, width = share.shape
-    return ReducedBackground(photo, share, blur).patch(slice(0, height), slice(0, width))
+    return Background(blur_without(photo, 255 - share, blur), (height, width))

@@ -331,10 +331,11 @@ def _looked_at(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Pixels, Pixels]:
     """Make the pictures on the way of the natural style."""
     without = encode(weighed(photo, 255 - alpha), photo.dtype)
+    behind = background_alone(photo, alpha, blurring)
     network_mask = encode(255 * probability, np.uint8)
     return (
         np.asarray(cv2.resize(network_mask, size[::-1]), np.uint8),
         alpha,
         without,
-        background_alone(photo, alpha, blurring),
+        behind.whole(behind.small),
     )

@@ -6,6 +6,9 @@ that a turned photo gives the turned blur.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +21,79 @@ BAND_ROWS = 64
 """Of a photo that are reduced together: as light they are to fit the cache."""
 
 
-class ReducedBackground:
-    """The blurred background of a photo, on a reduced grid.
+@dataclass(frozen=True)
+class Axis:
+    """Blocks of pixels along a side of a photo, which they cover about its centre.
+
+    Attributes
+    ----------
+    length, factor : int
+        Of the side and of a block, pixels; the factor is odd.
+    """
+
+    length: int
+    factor: int
+
+    @cached_property
+    def count(self) -> int:
+        """How many blocks there are."""
+        count = -(-self.length // self.factor)
+        return count + (count * self.factor - self.length) % 2  # one more makes it even
+
+    @cached_property
+    def before(self) -> int:
+        """How far the first block reaches beyond the photo, and the last one, pixels."""
+        return (self.count * self.factor - self.length) // 2
+
+    @cached_property
+    def covered(self) -> Float:
+        """How much of each block lies within the photo, 0..1."""
+        covered = np.zeros(self.count * self.factor, np.float32)
+        covered[self.before : self.before + self.length] = 1 / self.factor
+        return np.asarray(covered.reshape(self.count, self.factor).sum(axis=1), np.float32)
+
+    def around(self, part: slice) -> tuple[slice, slice]:
+        """Return the blocks a part is interpolated from, and where it is in them, enlarged."""
+        first = max((part.start + self.before) // self.factor - 1, 0)
+        last = min((part.stop - 1 + self.before) // self.factor + 2, self.count)
+        start = part.start + self.before - first * self.factor
+        return slice(first, last), slice(start, start + part.stop - part.start)
+
+
+class Background:
+    """What is behind the subject, blurred; at the photo's size.
+
+    Parameters
+    ----------
+    small : (h, w, 3) BGR
+    size : (int, int)
+        The photo's height and width.
+
+    Attributes
+    ----------
+    small : (h, w, 3) BGR
+        It as it was computed.
+    """
+
+    def __init__(self, small: Pixels, size: tuple[int, int]) -> None:
+        self.small, self._size = small, size
+
+    def patch(self, rows: slice, columns: slice) -> Pixels:
+        """Return a part of it at the photo's size."""
+        return self.enlarged(self.small, rows, columns)
+
+    def whole(self, small: Pixels) -> Pixels:
+        """Return an image like `small`, of any number of channels, at the photo's size."""
+        height, width = self._size
+        return self.enlarged(small, slice(0, height), slice(0, width))
+
+    def enlarged(self, small: Pixels, rows: slice, columns: slice) -> Pixels:
+        """Return a part of an image like `small` at the photo's size."""
+        return small[rows, columns]
+
+
+class ReducedBackground(Background):
+    """What is behind the subject, blurred on a reduced grid.
 
     Parameters
     ----------
@@ -31,95 +105,74 @@ class ReducedBackground:
     """
 
     def __init__(self, photo: Pixels, alpha: NDArray[np.uint8], blur: Blur) -> None:
-        self._factor = blur.factor
-        rows, self._top = _grid(photo.shape[0], self._factor)
-        columns, self._left = _grid(photo.shape[1], self._factor)
+        height, width = alpha.shape
+        self._axes = rows, columns = Axis(height, blur.factor), Axis(width, blur.factor)
         total, shares = (
-            convolve(image, blur, self._factor)
-            for image in self._reduce(photo, alpha, blur, rows, columns)
+            convolve(image, blur, blur.factor)
+            for image in _reduce(photo, alpha, blur, rows, columns)
         )
-        self._small: Pixels = np.empty((rows, columns, 3), photo.dtype)
-        step = self._band_rows
-        for row in range(0, rows, step):
+        small: Pixels = np.empty(total.shape, photo.dtype)
+        step = _band_rows(blur.factor)
+        for row in range(0, rows.count, step):
             done = slice(row, row + step)
             mean = divided(total[done], shares[done])
-            self._small[done] = (
+            small[done] = (
                 levels_of(mean, photo.dtype) if blur.kernel == "lens" else encode(mean, photo.dtype)
             )
+        super().__init__(small, (height, width))
 
-    @property
-    def _band_rows(self) -> int:
-        return max(1, BAND_ROWS // self._factor)
-
-    def _reduce(
-        self, photo: Pixels, alpha: NDArray[np.uint8], blur: Blur, rows: int, columns: int
-    ) -> tuple[Float, Float]:
-        """Return of each block of the photo what has weight, its sum and its share."""
-        (height, width), factor, step = photo.shape[:2], self._factor, self._band_rows
-        total = np.empty((rows, columns, 3), np.float32)
-        # what lies beyond the photo has no weight
-        shares = np.outer(
-            _within(height, rows, self._top, factor), _within(width, columns, self._left, factor)
+    def enlarged(self, small: Pixels, rows: slice, columns: slice) -> Pixels:
+        """Return a part of an image like `small` at the photo's size."""
+        down, across = self._axes
+        (blocks_down, kept_rows), (blocks_across, kept_columns) = (
+            down.around(rows),
+            across.around(columns),
         )
-        light = np.zeros((step * factor, columns * factor, 3), np.float32)
-        weight = np.zeros(light.shape[:2], np.uint8)
-        for row in range(0, rows, step):
-            count = min(step, rows - row)
-            top = row * factor - self._top
-            band = slice(max(top, 0), min(top + count * factor, height))
-            if band.stop - band.start < len(light):
-                light[:], weight[:] = 0, 0
-            within = (
-                slice(band.start - top, band.stop - top),
-                slice(self._left, self._left + width),
-            )
-            if blur.kernel == "lens":
-                to_light(photo[band], out=light[within])
-            else:
-                light[within] = photo[band]
-            subject = np.flatnonzero(alpha[band].any(axis=0)) + self._left
-            if subject.size:
-                first, last = subject[0] // factor, subject[-1] // factor + 1
-                hidden = (slice(count * factor), slice(first * factor, last * factor))
-                cv2.bitwise_not(alpha[band], dst=weight[within])
-                weighed(light[hidden], weight[hidden], out=light[hidden])
-                seen = np.asarray(weight[hidden], np.float32) / np.float32(255)
-                shares[row : row + count, first:last] = _reduced(seen, last - first, count)
-            total[row : row + count] = _reduced(light[: count * factor], columns, count)
-        return total, np.asarray(shares, np.float32)
+        part = small[blocks_down, blocks_across]
+        size = (part.shape[1] * across.factor, part.shape[0] * down.factor)
+        enlarged = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(enlarged[kept_rows, kept_columns], small.dtype)
 
-    def patch(self, rows: slice, columns: slice) -> Pixels:
-        """Return a part of it at the photo's size, of the photo's dtype."""
-        factor = self._factor
-        spans = []
-        for part, offset, count in (
-            (rows, self._top, self._small.shape[0]),
-            (columns, self._left, self._small.shape[1]),
-        ):
-            first = max((part.start + offset) // factor - 1, 0)
-            last = min((part.stop - 1 + offset) // factor + 2, count)
-            start = part.start + offset - first * factor
-            spans.append((first, last, slice(start, start + part.stop - part.start)))
-        (top, bottom, kept_rows), (left, right, kept_columns) = spans
-        small = self._small[top:bottom, left:right]
-        size = ((right - left) * factor, (bottom - top) * factor)
-        enlarged = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
-        return np.asarray(enlarged[kept_rows, kept_columns], self._small.dtype)
+
+def _band_rows(factor: int) -> int:
+    return max(1, BAND_ROWS // factor)
+
+
+def _reduce(
+    photo: Pixels, alpha: NDArray[np.uint8], blur: Blur, rows: Axis, columns: Axis
+) -> tuple[Float, Float]:
+    """Return of each block of the photo what has weight, its sum and its share."""
+    factor, step = blur.factor, _band_rows(blur.factor)
+    total = np.empty((rows.count, columns.count, 3), np.float32)
+    # what lies beyond the photo has no weight
+    shares = np.outer(rows.covered, columns.covered)
+    light = np.zeros((step * factor, columns.count * factor, 3), np.float32)
+    weight = np.zeros(light.shape[:2], np.uint8)
+    for row in range(0, rows.count, step):
+        count = min(step, rows.count - row)
+        top = row * factor - rows.before
+        band = slice(max(top, 0), min(top + count * factor, rows.length))
+        if band.stop - band.start < len(light):
+            light[:], weight[:] = 0, 0
+        within = (
+            slice(band.start - top, band.stop - top),
+            slice(columns.before, columns.before + columns.length),
+        )
+        if blur.kernel == "lens":
+            to_light(photo[band], out=light[within])
+        else:
+            light[within] = photo[band]
+        subject = np.flatnonzero(alpha[band].max(axis=0)) + columns.before
+        if subject.size:
+            first, last = subject[0] // factor, subject[-1] // factor + 1
+            hidden = (slice(count * factor), slice(first * factor, last * factor))
+            cv2.bitwise_not(alpha[band], dst=weight[within])
+            weighed(light[hidden], weight[hidden], out=light[hidden])
+            seen = np.asarray(weight[hidden], np.float32) / np.float32(255)
+            shares[row : row + count, first:last] = _reduced(seen, last - first, count)
+        total[row : row + count] = _reduced(light[: count * factor], columns.count, count)
+    return total, np.asarray(shares, np.float32)
 
 
 def _reduced(image: Float, columns: int, rows: int) -> Float:
     return np.asarray(cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _within(length: int, count: int, offset: int, factor: int) -> Float:
-    """Return of each block along an axis how much of it lies within the photo, 0..1."""
-    covered = np.zeros(count * factor, np.float32)
-    covered[offset : offset + length] = 1 / factor
-    return np.asarray(covered.reshape(count, factor).sum(axis=1), np.float32)
-
-
-def _grid(length: int, factor: int) -> tuple[int, int]:
-    """Return how many blocks cover a length, and how far they reach beyond it on each side."""
-    count = -(-length // factor)
-    count += (count * factor - length) % 2  # an odd factor: one more makes it even
-    return count, (count * factor - length) // 2
