@@ -44,7 +44,8 @@ from toolkit.portrait import PERSON, Natural
 from toolkit.resolve import open_backend, resolve_model
 from toolkit.video import Steadier, VideoReader, VideoWriter, make_video
 from toolkit.video.frames import alpha_of, portrait_of, probability_in
-from toolkit.video.reading import Colours, Frame
+from toolkit.video.planes import Planes
+from toolkit.video.reading import Colours, Frame, planes_in
 
 SIDES = ("tutorial", "toolkit")
 HEIGHT, WIDTH = 720, 1280
@@ -70,8 +71,18 @@ def write_clip(path: Path, frames: int, height: int = HEIGHT, width: int = WIDTH
             image[:, left : left + height] = person
             noisy = np.clip(np.rint(image + rng.normal(0, 2, image.shape)), 0, 255)
             bgr = noisy.astype(np.uint8)
-            writer.write(Frame(bgr, number, Fraction(1, 30), 1, colours), bgr)
+            planes = as_planes(bgr, colours.space)
+            writer.write(Frame(bgr, planes, number, Fraction(1, 30), 1, colours), planes)
         writer.finish()
+
+
+def as_planes(bgr: Pixels, space: int) -> Planes:
+    """Turn a frame into planes as PyAV does: the colours at half the resolution."""
+    import av
+
+    picture = av.VideoFrame.from_ndarray(bgr, format="bgr24")
+    picture.colorspace = space
+    return planes_in(picture)
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,7 @@ def by_the_tutorial(source: Path, target: Path, name: str) -> Run:
             ):
                 for frame in reader.frames():
                     made = tutorial.portrait(frame.bgr, backend.segment, crop=crop)
-                    writer.write(frame, made)
+                    writer.write(frame, as_planes(made, frame.colours.space))
                     if writer.frames == limit:
                         break
                 writer.finish()
@@ -152,11 +163,11 @@ def measure_stages(source: Path, name: str) -> dict[str, float]:
             with stage("network"):
                 guide, probability, _found = probability_in(frame.bgr, backend, PERSON)
             with stage("alpha"):
-                alpha = alpha_of(frame.bgr, guide, probability, style)
+                alpha = alpha_of(frame, guide, probability, style)
             with stage("steady"):
                 alpha = steadier.steady(guide, alpha)
             with stage("blur"):
-                made = portrait_of(frame.bgr, alpha, style)
+                made = portrait_of(frame, alpha, style)
             with stage("encode"):
                 writer.write(frame, made)
     return {of: 1000 * fmean(times[WARM_UP:]) for of, times in took.items()}
@@ -194,7 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("model")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--frames", type=int, default=150)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--clip", type=Path, help="another clip than the made-up one")
     parser.add_argument("--stages", action="store_true", help="CPU time of each step, no ratio")

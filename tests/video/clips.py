@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.samples import PaintedBackend
+from toolkit.video.reading import Colours, Frame, planes_in
 
 av: Any = pytest.importorskip("av", reason="videos need the video extra")
 
@@ -85,6 +86,12 @@ def clip(
 def walk(count: int, step: float = 4) -> list[Place]:
     """Places of a figure that comes nearer while it crosses."""
     return [(40 + step * number, 56, 60 + number / 2) for number in range(count)]
+
+
+def framed(pixels: Pixels, number: int = 0) -> Frame:
+    """A frame as the reader gives it."""
+    picture = av.VideoFrame.from_ndarray(pixels, format="bgr24")
+    return Frame(pixels, planes_in(picture), number, Fraction(1, 25), 1, Colours(2, 2, 2))
 
 
 def write_clip(

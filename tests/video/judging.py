@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.video.clips import framed
 from toolkit.portrait import PERSON, Natural
 from toolkit.portrait.alpha import Mask
 from toolkit.portrait.pipeline import Segmenter
@@ -25,9 +26,9 @@ def alphas(frames: Frames, backend: Segmenter, *gains: float) -> list[list[Mask]
     """Alpha of each frame, steadied by each gain."""
     style, steadiers = Natural(), [Steadier(gain) for gain in gains]
     found: list[list[Mask]] = [[] for _ in gains]
-    for frame, _mask in frames:
-        guide, probability, _found = probability_in(frame, backend, PERSON)
-        alpha = alpha_of(frame, guide, probability, style)
+    for pixels, _mask in frames:
+        guide, probability, _found = probability_in(pixels, backend, PERSON)
+        alpha = alpha_of(framed(pixels), guide, probability, style)
         for steadier, kept in zip(steadiers, found, strict=True):
             kept.append(steadier.steady(guide, alpha))
     return found

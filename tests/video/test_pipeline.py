@@ -29,7 +29,6 @@ from tests.video.clips import (
 from toolkit.errors import BackendError, UsageError, VideoError
 from toolkit.portrait import Natural
 from toolkit.video import make_video
-from toolkit.video.frames import portrait_of
 
 FRAMES = clip(walk(16))
 PICTURES = [frame for frame, _ in FRAMES]
@@ -132,13 +131,6 @@ def test_frames_without_the_subject_are_blurred_as_a_whole(tmp_path: Path) -> No
         np.abs(np.diff(made.astype(int), axis=0)).mean()
         < np.abs(np.diff(was.astype(int), axis=0)).mean()
     )
-
-
-def test_without_alpha_a_frame_is_the_background_and_with_all_of_it_the_frame() -> None:
-    frame = PICTURES[0]
-    full, none = np.full((96, 144), 255, np.uint8), np.zeros((96, 144), np.uint8)
-    assert np.array_equal(portrait_of(frame, full, Natural()), frame)
-    assert not np.array_equal(portrait_of(frame, none, STYLE), frame)
 
 
 def test_depth_keeps_the_ground_at_the_feet_sharper(video: Path) -> None:

@@ -7,16 +7,27 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.samples import random_photo, seeds
-from tests.video.clips import ORIENTATIONS, av, clip, frames_of, walk, write_clip, write_tone
+from tests.video.clips import (
+    ORIENTATIONS,
+    av,
+    clip,
+    framed,
+    frames_of,
+    walk,
+    write_clip,
+    write_tone,
+)
 from toolkit.errors import MissingDependencyError, VideoError
 from toolkit.media import write_photo
 from toolkit.video import reading
+from toolkit.video.planes import to_bgr
 from toolkit.video.reading import Frame, VideoReader, turned
 
 PICTURES = [frame for frame, _ in clip(walk(12))]
@@ -66,6 +77,8 @@ def test_a_turned_video_comes_upright(tmp_path: Path, degrees: int, mirrored: bo
     frames, _ = read(path)
     assert frames[0].bgr.shape == wanted.shape
     assert np.abs(frames[0].bgr.astype(int) - wanted).mean() < 4
+    for plane, other in zip(frames[0].planes, framed(wanted.copy()).planes, strict=True):
+        assert np.abs(plane.astype(int) - other).mean() < 4
 
 
 @given(seeds, st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, -1]), st.integers(0, 3))
@@ -195,6 +208,42 @@ def test_without_pyav_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(MissingDependencyError, match="install the video extra"):
         VideoReader(path)
     assert reading.READ_SUFFIXES
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels"),
+    [
+        *(("ffv1", name) for name in "yuv420p yuv422p yuv444p yuv420p10le gray bgr0".split()),
+        *((codec, "yuvj420p") for codec in ("mjpeg", "libx264")),
+    ],
+)
+def test_planes_are_the_frames_colours_whatever_the_file_holds(
+    tmp_path: Path, codec: str, pixels: str
+) -> None:
+    smooth = np.asarray(cv2.GaussianBlur(PICTURES[0], (0, 0), 6), np.uint8)
+    for colours in (None, (1, 1, 1)):
+        path = write_clip(
+            tmp_path / "a.mkv",
+            [smooth] * 2,
+            codec=codec,
+            pixels=pixels,
+            audio=None,
+            colours=colours,
+        )
+        frames, _ = read(path)
+        luma, *colour = frames[0].planes
+        assert colour[0].shape == colour[1].shape == (48, 72)
+        assert luma.min() >= 16
+        assert luma.max() <= 235
+        whole = [cv2.resize(plane, luma.shape[::-1]) for plane in colour]
+        planes = np.dstack([luma, *whole, np.ones_like(luma)])
+        bgr = planes @ to_bgr(frames[0].colours.space)[:3].T
+        assert np.abs(bgr - frames[0].bgr).mean() < 2
+
+
+def test_planes_are_not_copied_where_they_are_as_they_should_be(tmp_path: Path) -> None:
+    frames, _ = read(write_clip(tmp_path / "a.mp4", PICTURES[:2]))
+    assert not any(plane.flags.owndata for plane in frames[0].planes)
 
 
 def test_full_range_and_bt709_come_out_in_the_same_colours(tmp_path: Path) -> None:

@@ -74,3 +74,27 @@ def test_what_was_given_out_does_not_change_later() -> None:
     first = steadier.steady(guide, np.zeros((8, 8), np.uint8))
     steadier.steady(guide, np.full((8, 8), 255, np.uint8))
     assert not first.any()
+
+
+def test_an_alpha_that_fades_away_is_nothing_in_the_end() -> None:
+    """Sums with floats too small for their first digits take ten times as long."""
+    steadier = Steadier(0.5)
+    guide = np.zeros((8, 8, 3), np.uint8)
+    ends = np.zeros((8, 8), np.uint8)
+    ends[:, [0, -1]] = 255  # what lies between is looked at again and again
+    steadier.steady(guide, np.full((8, 8), 255, np.uint8))
+    for _ in range(200):
+        steadier.steady(guide, ends)
+    kept = steadier._alpha
+    assert kept is not None
+    assert np.array_equal(kept, ends)
+
+
+def test_a_colour_that_fades_away_is_nothing_in_the_end() -> None:
+    steadier = Steadier(0.5)
+    steadier.gain(np.full((8, 8, 3), 1, np.uint8))
+    for _ in range(200):
+        steadier.gain(np.zeros((8, 8, 3), np.uint8))
+    kept = steadier._usual
+    assert kept is not None
+    assert not np.any(kept)

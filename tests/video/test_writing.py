@@ -25,7 +25,7 @@ def copied(source: Path, target: Path) -> Path:
         options = {"rate": reader.rate, "audio": reader.audio, "metadata": reader.metadata}
         with VideoWriter(target, **options) as writer:  # type: ignore[arg-type]
             for frame in reader.frames():
-                writer.write(frame, frame.bgr)
+                writer.write(frame, frame.planes)
             return writer.finish(reader.rest)
 
 
@@ -119,7 +119,7 @@ def test_what_is_not_finished_is_gone_and_an_older_file_stays(tmp_path: Path) ->
         VideoWriter(target, rate=reader.rate, audio=reader.audio) as writer,
     ):
         for frame in reader.frames():
-            writer.write(frame, frame.bgr)
+            writer.write(frame, frame.planes)
         assert target.read_bytes() == b"older"
         assert len(names(tmp_path)) == 3
     assert target.read_bytes() == b"older"
@@ -157,19 +157,24 @@ from toolkit.video import VideoWriter
 from toolkit.video.reading import Colours, Frame
 
 height, width = 51, 71
-size = height * width * 3
-pages = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
-memory = mmap.mmap(-1, pages + mmap.PAGESIZE)
-start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-protect = ctypes.CDLL(None).mprotect
-protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-assert protect(start + pages, mmap.PAGESIZE, 0) == 0
-pixels = np.frombuffer(memory, np.uint8, size, pages - size).reshape(height, width, 3)
+
+def at_the_end(height, width):
+    size = height * width
+    pages = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+    memory = mmap.mmap(-1, pages + mmap.PAGESIZE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    protect = ctypes.CDLL(None).mprotect
+    protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    assert protect(start + pages, mmap.PAGESIZE, 0) == 0
+    return np.frombuffer(memory, np.uint8, size, pages - size).reshape(height, width)
+
+planes = tuple(at_the_end(height, width) for _ in range(3))
 with VideoWriter(Path(sys.argv[1]), rate=Fraction(25)) as writer:
-    writer.write(Frame(pixels, 0, Fraction(1, 25), 1, Colours(2, 2, 2)), pixels)
+    frame = Frame(np.dstack(planes), planes, 0, Fraction(1, 25), 1, Colours(2, 2, 2))
+    writer.write(frame, planes)
     writer.finish()
 """
-"""Writes a frame behind whose last byte the process has no memory."""
+"""Writes a frame behind whose last bytes the process has no memory."""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its memory is protected in other ways")

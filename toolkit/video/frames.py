@@ -2,7 +2,8 @@
 
 The steps are those of a photo in the natural style (`toolkit.portrait.make_portrait`), taken apart:
 the network's answer, alpha along the frame's own edges, the blur. Each may run for several frames
-at once; only the steadying goes from frame to frame.
+at once; only the steadying goes from frame to frame. Alpha and what is mixed by it are computed on
+the frame's planes; the network and the blur, which is of light, get its colours.
 """
 
 from __future__ import annotations
@@ -13,14 +14,20 @@ from numpy.typing import NDArray
 
 from toolkit.pixels import Float
 from toolkit.portrait.alpha import Mask, guide_size, refine
-from toolkit.portrait.natural import natural_portrait
+from toolkit.portrait.lens import Blur
+from toolkit.portrait.natural import background_alone, come_nearer, nearness
 from toolkit.portrait.pipeline import Natural, Segmenter, ground_rows, scored, softened
 from toolkit.portrait.preprocess import preprocess
+from toolkit.video.planes import Plane, Planes, mixed, planes_of, to_bgr, weighed_planes
+from toolkit.video.reading import Frame
 
-Pixels = NDArray[np.uint8]
+Guide = NDArray[np.uint8]
+"""(h, w, 3) RGB, of `guide_size`: the frame, reduced."""
+
+Bgr = NDArray[np.uint8]
 
 
-def guide_in(frame: Pixels, crop: tuple[int, int]) -> Pixels:
+def guide_in(frame: Bgr, crop: tuple[int, int]) -> Guide:
     """Reduce a frame to the size that edges and motion are looked for on.
 
     Parameters
@@ -37,12 +44,12 @@ def guide_in(frame: Pixels, crop: tuple[int, int]) -> Pixels:
     return _reduced(preprocess(frame, crop))
 
 
-def _reduced(network_input: Pixels) -> Pixels:
+def _reduced(network_input: NDArray[np.uint8]) -> Guide:
     size = guide_size(*network_input.shape[:2])[::-1]
-    return np.asarray(cv2.resize(network_input, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(network_input, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def probability_in(frame: Pixels, backend: Segmenter, subject: int) -> tuple[Pixels, Float, bool]:
+def probability_in(frame: Bgr, backend: Segmenter, subject: int) -> tuple[Guide, Float, bool]:
     """Ask the network about a frame.
 
     Parameters
@@ -69,12 +76,12 @@ def probability_in(frame: Pixels, backend: Segmenter, subject: int) -> tuple[Pix
     return guide, np.asarray(small, np.float32), bool((labels == subject).any())
 
 
-def alpha_of(frame: Pixels, guide: Pixels, probability: Float, style: Natural) -> Mask:
+def alpha_of(frame: Frame, guide: Guide, probability: Float, style: Natural) -> Mask:
     """Bring a probability to a frame's own edges.
 
     Parameters
     ----------
-    frame : (H, W, 3) uint8, BGR
+    frame : Frame
     guide : (h, w, 3) uint8, RGB
     probability : (h, w) float32, 0..1
     style : Natural
@@ -83,24 +90,56 @@ def alpha_of(frame: Pixels, guide: Pixels, probability: Float, style: Natural) -
     -------
     (H, W) uint8, 0..255
     """
-    return refine(guide, probability, style.edge).of(frame)
+    function = refine(guide, probability, style.edge).function
+    # of the planes' levels instead of colours of 0..1; and what it gives is 255 for 1
+    of_planes = np.diag([1, 1, 1, 255]) @ to_bgr(frame.colours.space)
+    return weighed_planes(
+        frame.planes, np.asarray(cv2.transform(function, of_planes.T), np.float32)
+    )
 
 
-def portrait_of(frame: Pixels, alpha: Mask, style: Natural) -> Pixels:
+def portrait_of(frame: Frame, alpha: Mask, style: Natural) -> Planes:
     """Blur what is behind the subject of a frame.
 
     Parameters
     ----------
-    frame : (H, W, 3) uint8, BGR
+    frame : Frame
     alpha : (H, W) uint8, 0..255
     style : Natural
 
     Returns
     -------
-    (H, W, 3) uint8, BGR
+    Planes
+        Where alpha is 255 around a sample they are the frame's.
     """
-    height, width = frame.shape[:2]
+    height, width = alpha.shape
+    blur = style.blur(height, width)
+    behind = _behind(frame, alpha, blur)
     ground = ground_rows(alpha > 127, height) if style.depth else None
-    return natural_portrait(
-        frame, alpha, style.blur(height, width), depth=style.depth, ground=ground
+    if ground:
+        weaker = _behind(frame, alpha, blur.halved)
+        for far, middle, sharp in zip(behind, weaker, frame.planes, strict=True):
+            rows = (np.arange(len(far)) + 0.5) * height / len(far) - 0.5
+            come_nearer(far, middle, sharp, nearness(rows, style.depth, ground))
+    luma, blue, red = (
+        mixed(front, back, _sized(alpha, front))
+        for front, back in zip(frame.planes, behind, strict=True)
     )
+    return luma, blue, red
+
+
+def _behind(frame: Frame, alpha: Mask, blur: Blur) -> tuple[Plane, ...]:
+    background = background_alone(frame.bgr, alpha, blur)
+    return tuple(
+        _sized(np.asarray(background.whole(small), np.uint8), plane)
+        for small, plane in zip(
+            planes_of(background.small, frame.colours.space), frame.planes, strict=True
+        )
+    )
+
+
+def _sized(image: Plane, plane: Plane) -> Plane:
+    """Reduce an image to a plane's size."""
+    if image.shape == plane.shape:
+        return image
+    return np.asarray(cv2.resize(image, plane.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,9 +1,9 @@
 """A video through the whole chain: decode, segment, steady, blur and encode overlap.
 
-Decoding and encoding have a thread each, the network as many as there are cores but one, each
-working on a frame of its own. What follows the network has one: its many short calls would wait
-for each other in the interpreter, and two threads made no more frames of them than one. Between
-them lie queues of a few frames, so that memory does not grow with the video.
+Decoding and encoding have a thread each. What lies between, the network, alpha along the edges and
+the blur, is done by as many as there are cores, each at a step of some frame; only the steadying
+between alpha and blur goes from frame to frame. Between all of them lie queues of a few frames, so
+that memory does not grow with the video.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from toolkit.errors import UsageError, VideoError
 from toolkit.host import available_cores
+from toolkit.portrait.alpha import Mask
 from toolkit.portrait.pipeline import NATURAL, PERSON, Natural, Segmenter
 from toolkit.video.between import Seen, Unseen, fill_between
-from toolkit.video.frames import alpha_of, guide_in, portrait_of, probability_in
+from toolkit.video.frames import Guide, alpha_of, guide_in, portrait_of, probability_in
 from toolkit.video.lanes import Ahead, mapped
+from toolkit.video.planes import Planes
 from toolkit.video.reading import Frame, VideoReader, without_location
 from toolkit.video.steady import GAIN, Steadier
 from toolkit.video.writing import VideoWriter
@@ -166,9 +165,9 @@ def make_video(
             )
         )
         chain = _Chain(backend, subject, style, every, Steadier(gain))
-        pool = stack.enter_context(ThreadPoolExecutor(max(1, workers - 1)))
+        pool = stack.enter_context(ThreadPoolExecutor(workers))
         frames = stack.enter_context(Ahead(reader.frames(), workers))
-        done = stack.enter_context(Ahead(chain.run(frames, pool, workers + 1), workers))
+        done = stack.enter_context(Ahead(chain.run(frames, pool, workers), workers))
         written = stack.enter_context(Ahead(_written(done, writer), workers))
         for count in written:
             if progress is not None:
@@ -192,7 +191,9 @@ def make_video(
         )
 
 
-Done = tuple[Frame, NDArray[np.uint8]]
+Found = tuple[Frame, Guide, Mask]
+Steadied = tuple[Frame, Mask]
+Done = tuple[Frame, Planes]
 
 
 @dataclass
@@ -211,7 +212,9 @@ class _Chain:
     def run(self, frames: Iterable[Frame], pool: ThreadPoolExecutor, depth: int) -> Iterator[Done]:
         """Make the portraits, in order."""
         seen = mapped(self._see, enumerate(frames), pool, depth)
-        return map(self._made, fill_between(self._counted(seen)))
+        filled = fill_between(self._counted(seen))
+        found = mapped(self._found, filled, pool, depth)
+        return mapped(self._made, map(self._steadied, found), pool, depth)
 
     def _see(self, numbered: tuple[int, Frame]) -> tuple[Seen[Frame] | Unseen[Frame], bool]:
         number, frame = numbered
@@ -229,14 +232,20 @@ class _Chain:
             self.size = (one.rest.bgr.shape[0], one.rest.bgr.shape[1])
             yield one
 
-    def _made(self, seen: Seen[Frame]) -> Done:
+    def _found(self, seen: Seen[Frame]) -> Found:
         frame = seen.rest
-        alpha = alpha_of(frame.bgr, seen.guide, seen.probability, self.style)
-        alpha = self.steadier.steady(seen.guide, alpha)
-        return frame, portrait_of(frame.bgr, alpha, self.style)
+        return frame, seen.guide, alpha_of(frame, seen.guide, seen.probability, self.style)
+
+    def _steadied(self, found: Found) -> Steadied:
+        frame, guide, alpha = found
+        return frame, self.steadier.steady(guide, alpha)
+
+    def _made(self, steadied: Steadied) -> Done:
+        frame, alpha = steadied
+        return frame, portrait_of(frame, alpha, self.style)
 
 
 def _written(done: Ahead[Done], writer: VideoWriter) -> Iterator[int]:
-    for frame, bgr in done:
-        writer.write(frame, bgr)
+    for frame, planes in done:
+        writer.write(frame, planes)
         yield writer.frames

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from toolkit.errors import MissingDependencyError, VideoError
 from toolkit.media import check_file, check_size, pixel_limit
+from toolkit.video.planes import WEIGHTS, Plane, Planes
 
 if TYPE_CHECKING:
     import av
@@ -32,6 +33,12 @@ READ_SUFFIXES = frozenset(
 
 INDEXED = frozenset({"mov", "matroska"})
 """Formats whose files say how long they are; of others FFmpeg only guesses it."""
+
+NARROW, FULL_RANGE = 1, 2
+"""FFmpeg's numbers for levels of 16 to 235, and of 0 to 255."""
+
+HALF_COLOUR, FULL_COLOUR = "yuv420p", "yuv444p"
+"""FFmpeg's names for planes of colour at half the resolution, and at the same."""
 
 CUT_OFF = 1.0
 """Seconds; a file that ends so much before the time it gives itself is cut off."""
@@ -53,6 +60,8 @@ class Frame:
     Attributes
     ----------
     bgr : (H, W, 3) uint8, BGR
+    planes : Planes
+        The same as the video holds it: colours at half the resolution, where both sides are even.
     pts, time_base : int, Fraction
         When it is shown: pts * time_base, seconds.
     duration : int
@@ -65,6 +74,7 @@ class Frame:
     """
 
     bgr: NDArray[np.uint8]
+    planes: Planes
     pts: int
     time_base: Fraction
     duration: int
@@ -269,8 +279,10 @@ class VideoReader:
             pts = 0 if last is None else last + step
         matrix = display_matrix(picture)
         shape = Fraction(self._stream.sample_aspect_ratio or 1)
+        luma, blue, red = (turned(plane, matrix) for plane in planes_in(picture))
         return Frame(
             turned(np.asarray(picture.to_ndarray(format="bgr24", threads=1), np.uint8), matrix),
+            (luma, blue, red),
             pts,
             Fraction(base),
             picture.duration or 0,
@@ -292,6 +304,40 @@ class VideoReader:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def planes_in(picture: av.VideoFrame) -> Planes:
+    """Return a frame's planes, where the decoder has them if they are as they should be.
+
+    Parameters
+    ----------
+    picture : av.VideoFrame
+
+    Returns
+    -------
+    Planes
+        The colours at half the resolution where both sides are even, else at the same.
+    """
+    even = picture.height % 2 == picture.width % 2 == 0
+    own = picture.reformat(
+        format=HALF_COLOUR if even else FULL_COLOUR,
+        dst_colorspace=picture.colorspace if picture.colorspace in WEIGHTS else None,
+        dst_color_range=NARROW if picture.color_range == FULL_RANGE else None,
+        threads=1,
+    )
+    luma, blue, red = (plane_pixels(plane) for plane in own.planes)
+    return luma, blue, red
+
+
+def plane_pixels(plane: av.video.plane.VideoPlane) -> Plane:
+    """Return the pixels of a frame's plane, (h, w) uint8: those in its memory, no copy."""
+    memory = np.frombuffer(cast("Any", plane), np.uint8)
+    return memory.reshape(plane.height, plane.line_size)[:, : plane.width]
+
+
+def format_of(planes: Planes) -> str:
+    """Return FFmpeg's name for planes like these."""
+    return FULL_COLOUR if planes[0].shape == planes[1].shape else HALF_COLOUR
 
 
 def import_av() -> Any:
@@ -327,14 +373,15 @@ def turned(image: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
 
     Parameters
     ----------
-    image : (H, W, 3) uint8
+    image : (H, W, ...) uint8
     matrix : (a, b, c, d)
         A pixel at (x, y) is shown at (a x + c y, b x + d y). What is no quarter turn goes to the
         nearest.
 
     Returns
     -------
-    (H, W, 3) or (W, H, 3) uint8
+    (H, W, ...) or (W, H, ...) uint8
+        The same array, or a view of it.
 
     Examples
     --------
@@ -355,7 +402,7 @@ def turned(image: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
         image = image[:, ::-1]
     if down < 0:
         image = image[::-1]
-    return np.ascontiguousarray(image)
+    return image
 
 
 def swaps_axes(matrix: Matrix) -> bool:
