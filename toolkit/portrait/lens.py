@@ -88,8 +88,8 @@ class Blur:
         return 1 if self.radius < 4 else max(3, _odd(1.1 * math.sqrt(self.radius)))
 
     @property
-    def halved(self) -> Blur:
-        """The blur of half its size."""
+    def weaker(self) -> Blur:
+        """The same of half its size."""
         return Blur(self.kernel, max(1.0, self.size / 2))
 
     @property

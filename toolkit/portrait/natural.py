@@ -185,7 +185,7 @@ def _with_ground(
 ) -> Pixels:
     """Blend towards a weaker blur and the photo itself, row by row down to the subject's feet."""
     near = nearness(np.arange(photo.shape[0]), depth, ground)
-    weaker = _at_one_depth(photo, alpha, blur.halved, clock)
+    weaker = _at_one_depth(photo, alpha, blur.weaker, clock)
     with clock("composite"):
         return come_nearer(portrait, weaker, photo, near)
 

@@ -117,7 +117,7 @@ def portrait_of(frame: Frame, alpha: Mask, style: Natural) -> Planes:
     behind = _behind(frame, alpha, blur)
     ground = ground_rows(alpha > 127, height) if style.depth else None
     if ground:
-        weaker = _behind(frame, alpha, blur.halved)
+        weaker = _behind(frame, alpha, blur.weaker)
         for far, middle, sharp in zip(behind, weaker, frame.planes, strict=True):
             rows = (np.arange(len(far)) + 0.5) * height / len(far) - 0.5
             come_nearer(far, middle, sharp, nearness(rows, style.depth, ground))
