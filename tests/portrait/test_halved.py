@@ -13,7 +13,7 @@ from toolkit.portrait import Blur
 from toolkit.portrait.halved import HalvedBackground
 
 sides = st.integers(1, 90)
-sizes = st.floats(8.6, 13.8)
+sizes = st.floats(12, 13.8)
 
 
 def whole(photo: NDArray[np.uint8], alpha: NDArray[np.uint8], blur: Blur) -> NDArray[np.uint8]:
@@ -52,14 +52,12 @@ def test_beside_a_subject_it_is_the_mean_of_what_has_weight(
     total = plain(photo * weight[..., np.newaxis], blur.sigma)
     share = plain(weight, blur.sigma)
     apart = np.abs(whole(photo, alpha, blur) - total / np.maximum(share, 0.1)[..., np.newaxis])
-    # noise is the finest there is, and near the middle of the subject little has weight
-    assert apart[share > 0.2].max() < 6
-    assert apart[share > 0.2].mean() < 0.5
+    assert apart[share > 0.2].max() < 3
 
 
 def test_it_is_for_gaussians_that_are_neither_narrow_nor_wide() -> None:
-    factors = {size: Blur("gaussian", size).factor for size in (5, 8, 9, 13, 14, 20)}
-    assert factors == {5: 1, 8: 1, 9: 2, 13: 2, 14: 3, 20: 3}
+    factors = {size: Blur("gaussian", size).factor for size in (5, 9, 11, 12, 13, 14, 20)}
+    assert factors == {5: 1, 9: 1, 11: 1, 12: 2, 13: 2, 14: 3, 20: 3}
 
 
 @given(seeds, sides, sides, sizes, st.data())

@@ -29,6 +29,19 @@ def test_a_frame_alone_is_the_photos_portrait(edge: Edge, depth: float) -> None:
         assert np.percentile(difference, 99) <= 10
 
 
+@pytest.mark.parametrize("edge", EDGES)
+def test_with_colours_at_full_resolution_it_is_that_to_rounding(edge: Edge) -> None:
+    """A frame of odd sides has them."""
+    style, backend, picture = Natural(strength=10, edge=edge), FigureBackend(), PICTURE[:95, :143]
+    frame = framed(picture.copy())
+    guide, probability, _found = probability_in(frame.bgr, backend, PERSON)
+    made = portrait_of(frame, alpha_of(frame, guide, probability, style), style)
+    wanted = framed(make_portrait(picture, backend, subject=PERSON, style=style).image)
+    for plane, other in zip(made, wanted.planes, strict=True):
+        assert plane.shape == (95, 143)
+        assert np.abs(plane.astype(int) - other).max() <= 3
+
+
 @pytest.mark.parametrize("strength", [4, 10])
 def test_what_is_all_subject_leaves_as_it_came_and_nothing_else(strength: float) -> None:
     frame, style = framed(PICTURE), Natural(strength=strength)
