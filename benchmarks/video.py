@@ -1,6 +1,6 @@
 """From a video to its portrait: TF1 with the tutorial's chain, and an export with the package's.
 
-    python -m benchmarks.video my_network+int8 [--rounds 7] [--frames 60] [--every 1]
+    python -m benchmarks.video my_network+int8 [--rounds 7] [--frames 150] [--every 1]
     python -m benchmarks.video my_network+int8 --stages
 
 A made-up clip of 1280x720, the demo's photo drawn past a background, goes from file to file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,14 +24,15 @@ SETTLED = 4
 
 
 def alphas(frames: Frames, backend: Segmenter, *gains: float) -> list[list[Mask]]:
-    """Alpha of each frame, steadied by each gain."""
+    """Alpha of each frame, steadied by each gain, at the frame's size."""
     style, steadiers = Natural(), [Steadier(gain) for gain in gains]
     found: list[list[Mask]] = [[] for _ in gains]
     for pixels, _mask in frames:
         guide, probability, _found = probability_in(pixels, backend, PERSON)
         alpha = alpha_of(framed(pixels), guide, probability, style)
         for steadier, kept in zip(steadiers, found, strict=True):
-            kept.append(steadier.steady(guide, alpha))
+            steadied = steadier.steady(guide, alpha)
+            kept.append(np.asarray(cv2.resize(steadied, pixels.shape[1::-1]), np.uint8))
     return found
 
 

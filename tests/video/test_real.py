@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.video.clips import framed
 from tests.video.judging import alphas, fits, flicker, lag
 from toolkit.backends import Backend
 from toolkit.evaluate.dataset import LabelledPhoto, open_dataset
+from toolkit.portrait import PERSON, Natural
 from toolkit.resolve import open_backend, resolve_model
+from toolkit.video.frames import alpha_of, probability_in
 from toolkit.video.steady import GAIN
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
@@ -74,3 +78,29 @@ def test_a_moving_person_lags_by_a_frame_at_most(
     steadied, as_it_is = alphas(frames, backend, GAIN, 1)
     assert lag(steadied, frames) in (0, 1)
     assert fits(steadied, frames)[0] > fits(as_it_is, frames)[0] - 0.005
+
+
+def test_alpha_of_the_colours_resolution_is_as_near_to_the_truth_as_the_frames(
+    shared: Path, backend: Backend
+) -> None:
+    dataset, errors = open_dataset(shared / "dataset" / "nprportrait"), []
+    for item in dataset.items[:16]:
+        photo = dataset.read(item)
+        height, width = (side // 2 * 2 for side in photo.mask.shape)
+        truth = photo.mask[:height, :width] == 255
+        frame = framed(np.ascontiguousarray(photo.bgr[:height, :width]))
+        luma, *colours = frame.planes
+        blue, red = (np.asarray(cv2.resize(plane, (width, height)), np.uint8) for plane in colours)
+        fine = dataclasses.replace(frame, planes=(luma, blue, red))
+        guide, probability, _found = probability_in(frame.bgr, backend, PERSON)
+        half, whole = (
+            alpha_of(each, guide, probability, Natural()).astype(np.float32) / 255
+            for each in (frame, fine)
+        )
+        assert half.shape == (height // 2, width // 2)
+        assert whole.shape == truth.shape
+        errors.append(
+            [np.abs(found - truth).mean() for found in (cv2.resize(half, (width, height)), whole)]
+        )
+    of_half, of_whole = np.mean(errors, axis=0)
+    assert of_half < of_whole + 0.0002  # of some 0.04

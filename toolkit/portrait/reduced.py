@@ -87,6 +87,13 @@ class Background:
         height, width = self._size
         return self.enlarged(small, slice(0, height), slice(0, width))
 
+    def half(self, small: Pixels) -> Pixels:
+        """Return an image like `small` at half the photo's size, whose sides are even."""
+        height, width = self._size
+        size = (width // 2, height // 2)
+        whole = self.whole(small)
+        return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), small.dtype)
+
     def enlarged(self, small: Pixels, rows: slice, columns: slice) -> Pixels:
         """Return a part of an image like `small` at the photo's size."""
         return small[rows, columns]
@@ -112,9 +119,8 @@ class ReducedBackground(Background):
             for image in _reduce(photo, alpha, blur, rows, columns)
         )
         small: Pixels = np.empty(total.shape, photo.dtype)
-        step = _band_rows(blur.factor)
-        for row in range(0, rows.count, step):
-            done = slice(row, row + step)
+        for row in range(0, rows.count, BAND_ROWS):
+            done = slice(row, row + BAND_ROWS)
             mean = divided(total[done], shares[done])
             small[done] = (
                 levels_of(mean, photo.dtype) if blur.kernel == "lens" else encode(mean, photo.dtype)
@@ -132,6 +138,19 @@ class ReducedBackground(Background):
         size = (part.shape[1] * across.factor, part.shape[0] * down.factor)
         enlarged = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
         return np.asarray(enlarged[kept_rows, kept_columns], small.dtype)
+
+    def half(self, small: Pixels) -> Pixels:
+        """Return an image like `small` at half the photo's size, whose sides are even."""
+        down, across = self._axes
+        if down.before % 2 or across.before % 2:
+            return super().half(small)
+        # enlarged by half as much: half the pixels before the photo are whole ones
+        size = (across.count * across.factor // 2, down.count * down.factor // 2)
+        enlarged = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
+        rows, columns = (
+            slice(axis.before // 2, (axis.before + axis.length) // 2) for axis in self._axes
+        )
+        return np.asarray(enlarged[rows, columns], small.dtype)
 
 
 def _band_rows(factor: int) -> int:

@@ -18,7 +18,7 @@ from toolkit.portrait.lens import Blur
 from toolkit.portrait.natural import background_alone, come_nearer, nearness
 from toolkit.portrait.pipeline import Natural, Segmenter, ground_rows, scored, softened
 from toolkit.portrait.preprocess import preprocess
-from toolkit.video.planes import Plane, Planes, mixed, planes_of, to_bgr, weighed_planes
+from toolkit.video.planes import Plane, Planes, lay_over, planes_of, to_bgr, weighed_planes
 from toolkit.video.reading import Frame
 
 Guide = NDArray[np.uint8]
@@ -88,14 +88,16 @@ def alpha_of(frame: Frame, guide: Guide, probability: Float, style: Natural) -> 
 
     Returns
     -------
-    (H, W) uint8, 0..255
+    (h, w) uint8, 0..255
+        Of the planes of colour: in most videos half the frame's height and width. On portraits
+        it is as near to the truth as one of the frame's.
     """
+    luma, blue, red = frame.planes
     function = refine(guide, probability, style.edge).function
     # of the planes' levels instead of colours of 0..1; and what it gives is 255 for 1
     of_planes = np.diag([1, 1, 1, 255]) @ to_bgr(frame.colours.space)
-    return weighed_planes(
-        frame.planes, np.asarray(cv2.transform(function, of_planes.T), np.float32)
-    )
+    factors = np.asarray(cv2.transform(function, of_planes.T), np.float32)
+    return weighed_planes((_sized(luma, blue), blue, red), factors)
 
 
 def portrait_of(frame: Frame, alpha: Mask, style: Natural) -> Planes:
@@ -104,7 +106,8 @@ def portrait_of(frame: Frame, alpha: Mask, style: Natural) -> Planes:
     Parameters
     ----------
     frame : Frame
-    alpha : (H, W) uint8, 0..255
+    alpha : (h, w) uint8, 0..255
+        As of `alpha_of`.
     style : Natural
 
     Returns
@@ -112,29 +115,29 @@ def portrait_of(frame: Frame, alpha: Mask, style: Natural) -> Planes:
     Planes
         Where alpha is 255 around a sample they are the frame's.
     """
-    height, width = alpha.shape
+    height, width = frame.planes[0].shape
+    share = np.asarray(cv2.resize(alpha, (width, height)), np.uint8)
     blur = style.blur(height, width)
-    behind = _behind(frame, alpha, blur)
-    ground = ground_rows(alpha > 127, height) if style.depth else None
+    behind = _behind(frame, share, blur)
+    ground = ground_rows(share > 127, height) if style.depth else None
     if ground:
-        weaker = _behind(frame, alpha, blur.weaker)
+        weaker = _behind(frame, share, blur.weaker)
         for far, middle, sharp in zip(behind, weaker, frame.planes, strict=True):
             rows = (np.arange(len(far)) + 0.5) * height / len(far) - 0.5
             come_nearer(far, middle, sharp, nearness(rows, style.depth, ground))
-    luma, blue, red = (
-        mixed(front, back, _sized(alpha, front))
-        for front, back in zip(frame.planes, behind, strict=True)
-    )
-    return luma, blue, red
+    for back, front, each in zip(behind, frame.planes, (share, alpha, alpha), strict=True):
+        lay_over(back, front, each)
+    return behind
 
 
-def _behind(frame: Frame, alpha: Mask, blur: Blur) -> tuple[Plane, ...]:
+def _behind(frame: Frame, alpha: Mask, blur: Blur) -> Planes:
     background = background_alone(frame.bgr, alpha, blur)
-    return tuple(
-        _sized(np.asarray(background.whole(small), np.uint8), plane)
-        for small, plane in zip(
-            planes_of(background.small, frame.colours.space), frame.planes, strict=True
-        )
+    luma, blue, red = planes_of(background.small, frame.colours.space)
+    of_colours = background.whole if frame.planes[1].shape == alpha.shape else background.half
+    return (
+        np.asarray(background.whole(luma), np.uint8),
+        np.asarray(of_colours(blue), np.uint8),
+        np.asarray(of_colours(red), np.uint8),
     )
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.pixels import Float
+from toolkit.pixels import Float, encode
 
 Plane = NDArray[np.uint8]
 Planes = tuple[Plane, Plane, Plane]
@@ -79,11 +79,12 @@ def planes_of(bgr: NDArray[np.uint8], space: int) -> Planes:
 
 
 def weighed_planes(planes: Planes, factors: Float) -> Plane:
-    """Return a linear function of each pixel's planes.
+    """Return a linear function of each sample's planes.
 
     Parameters
     ----------
-    planes : Planes
+    planes : three of (H, W) uint8
+        Of one size.
     factors : (h, w, 4) float32
         Of Y, Cb, Cr and 1, interpolated bilinearly.
 
@@ -92,36 +93,29 @@ def weighed_planes(planes: Planes, factors: Float) -> Plane:
     (H, W) uint8
         Rounded, what lies beyond 0..255 cut off.
     """
-    luma, blue, red = planes
-    whole, part = luma.shape[::-1], blue.shape[::-1]
-    of_luma, of_blue, of_red, rest = cv2.split(factors)
-    # what the colours give is made where they are, and enlarged as one
-    colour = cv2.multiply(cv2.resize(of_blue, part), blue, dtype=cv2.CV_32F)
-    cv2.add(colour, cv2.multiply(cv2.resize(of_red, part), red, dtype=cv2.CV_32F), dst=colour)
-    cv2.add(colour, cv2.resize(rest, part), dst=colour)
-    brightness = cv2.multiply(cv2.resize(of_luma, whole), luma, dtype=cv2.CV_32F)
-    return np.asarray(cv2.add(brightness, cv2.resize(colour, whole), dtype=cv2.CV_8U), np.uint8)
+    of_luma, of_blue, of_red, rest = (
+        cv2.resize(each, planes[0].shape[::-1]) for each in cv2.split(factors)
+    )
+    for plane, each in zip(planes, (of_luma, of_blue, of_red), strict=True):
+        rest = cv2.add(rest, cv2.multiply(each, plane, dst=each, dtype=cv2.CV_32F), dst=rest)
+    return encode(np.asarray(rest, np.float32), np.uint8)
 
 
-def mixed(front: Plane, behind: Plane, alpha: Plane) -> Plane:
+def lay_over(behind: Plane, front: Plane, alpha: Plane) -> None:
     """Lay one plane over another.
 
     Parameters
     ----------
-    front, behind : (H, W) uint8
+    behind : (H, W) uint8
+        Becomes the result.
+    front : (H, W) uint8
     alpha : (H, W) uint8, 0..255
         The share of the one in front: of 0 and 255 the other and the one, exactly.
-
-    Returns
-    -------
-    (H, W) uint8
     """
-    result = behind.copy()
     for top in range(0, len(front), BAND):
         rows = slice(top, top + BAND)
         columns = np.flatnonzero(alpha[rows].max(axis=0))
         if columns.size:
             place = (rows, slice(columns[0], columns[-1] + 1))
             share = alpha[place].astype(np.float32)
-            result[place] = cv2.blendLinear(front[place], behind[place], share, 255 - share)
-    return result
+            behind[place] = cv2.blendLinear(front[place], behind[place], share, 255 - share)

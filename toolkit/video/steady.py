@@ -91,7 +91,7 @@ class Steadier:
         return steadied
 
     def gain(self, guide: NDArray[np.uint8]) -> Float:
-        """Return how far alpha may go on the reduced frame, and take the frame as seen.
+        """Return how far alpha may go, and take the frame as seen.
 
         Parameters
         ----------
@@ -99,21 +99,24 @@ class Steadier:
 
         Returns
         -------
-        (h, w) float32, gain..1
+        (h / 2, w / 2) float32, gain..1
+            Rounded up. Means of four pixels have half their noise.
         """
-        now = [channel.astype(np.float32) for channel in cv2.split(guide)]
+        height, width = (-(-side // 2) for side in guide.shape[:2])
+        means = cv2.resize(guide.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        now = [np.asarray(channel, np.float32) for channel in cv2.split(means)]
         if self._usual is None:
             self._usual = now
-            return np.ones(guide.shape[:2], np.float32)
+            return np.ones((height, width), np.float32)
         changes = [channel - usual for channel, usual in zip(now, self._usual, strict=True)]
-        differences = [np.abs(cv2.blur(change, (3, 3))) for change in changes]
-        difference = np.asarray(cv2.blur(functools.reduce(np.maximum, differences), (3, 3)))
+        largest = functools.reduce(np.maximum, map(np.abs, changes))
+        difference = np.asarray(cv2.blur(largest, (3, 3)))
         noise = min(float(np.median(difference)), NOISE_LIMIT)
         still = 2 * noise + LEAST_MOTION
         motion = np.clip((difference - still) / (still + 1), 0, 1)
         gain = np.asarray(self._gain + (1 - self._gain) * motion, np.float32)
         # an edge is soft: what moves there reaches further than the difference shows
-        gain = np.asarray(cv2.dilate(gain, np.ones((5, 5), np.uint8)), np.float32)
+        gain = np.asarray(cv2.dilate(gain, np.ones((3, 3), np.uint8)), np.float32)
         self._usual = [
             _without_rest(usual + gain * change)
             for usual, change in zip(self._usual, changes, strict=True)
