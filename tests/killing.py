@@ -26,9 +26,10 @@ import cv2
 from tests.batch.runs import RECIPE, make_jobs, run
 from tests.packing import GRAPH, member, stub_contract, write_archive
 from toolkit import fetch
+from toolkit.atomic import publish_export
 from toolkit.batch.photo import Recipe
 from toolkit.portrait import Tutorial
-from toolkit.store import Store, publish_export
+from toolkit.store import Store
 
 PACKAGE = str(Path(fetch.__file__).parent)
 CHANGES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link")

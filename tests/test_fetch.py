@@ -20,6 +20,7 @@ from tests.packing import GRAPH, link, member, stub_contract, tar_gz, write_arch
 from tests.serving import Origin, serving, status, whole
 from toolkit import catalog, downloads, fetch
 from toolkit.archives import read_archive_graph
+from toolkit.atomic import sha256_of
 from toolkit.catalog import Catalog, ModelSpec
 from toolkit.errors import (
     ArchiveError,
@@ -33,7 +34,7 @@ from toolkit.errors import (
     UsageError,
 )
 from toolkit.fetch import Fetched, fetch_model
-from toolkit.store import Store, sha256_of
+from toolkit.store import Store
 
 PINNED = tar_gz(member(GRAPH, b"pinned graph"))
 SPEC = ModelSpec(

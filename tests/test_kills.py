@@ -17,8 +17,9 @@ import pytest
 from tests.killing import export_into, fetch_into, store_of
 from tests.packing import GRAPH, member, write_archive
 from toolkit import fetch
+from toolkit.atomic import sha256_of
 from toolkit.graphs import FrozenGraph
-from toolkit.store import Store, sha256_of
+from toolkit.store import Store
 
 Killed = Callable[[str], list[Path]]
 

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from toolkit import atomic, catalog, store
+from toolkit.atomic import publish_export
 from toolkit.errors import ModelNotFoundError, StoreError, UsageError
-from toolkit.store import Source, Store, publish_export
+from toolkit.store import Source, Store
 
 SOURCE = Source(
     name="some_model",

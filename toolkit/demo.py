@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.atomic import write_atomically
 from toolkit.backends.onnx import OnnxBackend
 from toolkit.backends.tf import TfBackend
 from toolkit.bench.photos import BenchPhoto
@@ -31,7 +32,7 @@ from toolkit.parity import Thresholds, check_parity
 from toolkit.portrait import make_portrait, preprocess
 from toolkit.report.pictures import contact_sheet, overlay
 from toolkit.resolve import Model, resolve_model
-from toolkit.store import Store, write_atomically
+from toolkit.store import Store
 from toolkit.verify import verify_model
 
 NETWORK_SECONDS = 5.0

@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
 
 from toolkit.archives import extract_graph, open_archive, read_archive_graph
-from toolkit.atomic import discard, partial_path, reason, translated
+from toolkit.atomic import discard, partial_path, reason, sha256_of, translated
 from toolkit.catalog import ARCHIVE_SUFFIX, ModelSpec, load_catalog
 from toolkit.downloads import Progress, download, is_offline, public_url
 from toolkit.errors import (
@@ -32,7 +32,7 @@ from toolkit.errors import (
     UsageError,
 )
 from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph
-from toolkit.store import Source, Store, check_name, sha256_of
+from toolkit.store import Source, Store, check_name
 
 __all__ = ["Fetched", "fetch_model", "read_archive_graph"]
 

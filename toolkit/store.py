@@ -30,9 +30,7 @@ from toolkit.atomic import (
     discard,
     matching,
     partial_path,
-    publish_export,
     reason,
-    sha256_of,
     sweep,
     sync_folder,
     translated,
@@ -41,15 +39,6 @@ from toolkit.atomic import (
 )
 from toolkit.catalog import GRAPH_FILE, source_tree
 from toolkit.errors import ModelNotFoundError, StoreError, UsageError
-
-__all__ = [
-    "Source",
-    "Store",
-    "check_name",
-    "publish_export",
-    "sha256_of",
-    "write_atomically",
-]
 
 log = logging.getLogger(__name__)
 

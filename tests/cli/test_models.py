@@ -10,9 +10,10 @@ import pytest
 from tests.conftest import Command
 from tests.packing import GRAPH, member, stub_contract, write_archive
 from toolkit import fetch
+from toolkit.atomic import publish_export
 from toolkit.catalog import load_catalog
 from toolkit.fetch import fetch_model
-from toolkit.store import Store, publish_export
+from toolkit.store import Store
 
 CATALOG = load_catalog()
 

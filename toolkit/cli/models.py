@@ -125,7 +125,7 @@ def model_facts(store: Store) -> Iterator[ModelFacts]:
 
 
 def _bundled(model: BundledModel, store: Store) -> ModelFacts:
-    from toolkit.store import sha256_of
+    from toolkit.atomic import sha256_of
 
     files = [path.stat().st_size for path in (model.graph, model.onnx) if path.is_file()]
     here = model.graph.is_file()

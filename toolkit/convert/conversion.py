@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import __version__
+from toolkit.atomic import publish_export
 from toolkit.catalog import INPUT, OUTPUT, Network
 from toolkit.convert.calibration import Calibration
 from toolkit.convert.loggers import quiet
@@ -31,7 +32,7 @@ from toolkit.errors import (
 )
 from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph, parse_graph
 from toolkit.parity import NEAR_TIE
-from toolkit.store import Store, publish_export
+from toolkit.store import Store
 from toolkit.verify import VerifyReport, verify_model
 
 if TYPE_CHECKING:

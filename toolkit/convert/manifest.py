@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from toolkit.atomic import sha256_of
 from toolkit.errors import ExportError
-from toolkit.store import sha256_of
 
 SCHEMA = "toolkit-manifest"
 LISTS = ("crop", "labels", "passes", "quality")
