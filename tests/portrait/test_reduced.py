@@ -25,4 +25,4 @@ def test_half_of_it_is_the_whole_of_it_halved(
     whole = background.whole(background.small)
     wanted = cv2.resize(whole, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     assert found.shape == wanted.shape
-    assert np.abs(found.astype(int) - wanted).max() <= 2
+    assert np.abs(found.astype(int) - wanted).max() <= 1

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.video.clips import framed
-from tests.video.judging import alphas, fits, flicker, lag
+from tests.video.judging import alphas, fits, flicker, lag, overlap
 from toolkit.backends import Backend
 from toolkit.evaluate.dataset import LabelledPhoto, open_dataset
 from toolkit.portrait import PERSON, Natural
@@ -80,15 +80,21 @@ def test_a_moving_person_lags_by_a_frame_at_most(
     assert fits(steadied, frames)[0] > fits(as_it_is, frames)[0] - 0.005
 
 
-def test_alpha_of_the_colours_resolution_is_as_near_to_the_truth_as_the_frames(
-    shared: Path, backend: Backend
+@pytest.mark.parametrize(("longer", "more"), [(320, 0.0015), (640, 0.0005), (1280, 0.0002)])
+def test_alpha_of_the_colours_resolution_is_nearly_as_good_as_of_the_frames(
+    shared: Path, backend: Backend, longer: int, more: float
 ) -> None:
-    dataset, errors = open_dataset(shared / "dataset" / "nprportrait"), []
-    for item in dataset.items[:16]:
+    """The mean error is some 0.04."""
+    dataset, errors, overlaps = open_dataset(shared / "dataset" / "nprportrait"), [], []
+    for item in dataset.items:
         photo = dataset.read(item)
-        height, width = (side // 2 * 2 for side in photo.mask.shape)
-        truth = photo.mask[:height, :width] == 255
-        frame = framed(np.ascontiguousarray(photo.bgr[:height, :width]))
+        scale = min(1, longer / max(photo.mask.shape))
+        height, width = (int(side * scale) // 2 * 2 for side in photo.mask.shape)
+        bgr, mask = (
+            np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+            for image in (photo.bgr, photo.mask)
+        )
+        truth, frame = mask > 127, framed(bgr)
         luma, *colours = frame.planes
         blue, red = (np.asarray(cv2.resize(plane, (width, height)), np.uint8) for plane in colours)
         fine = dataclasses.replace(frame, planes=(luma, blue, red))
@@ -99,8 +105,10 @@ def test_alpha_of_the_colours_resolution_is_as_near_to_the_truth_as_the_frames(
         )
         assert half.shape == (height // 2, width // 2)
         assert whole.shape == truth.shape
-        errors.append(
-            [np.abs(found - truth).mean() for found in (cv2.resize(half, (width, height)), whole)]
-        )
+        both = np.asarray(cv2.resize(half, (width, height)), np.float32), whole
+        errors.append([np.abs(found - truth).mean() for found in both])
+        overlaps.append([overlap(np.asarray(255 * found, np.uint8), truth) for found in both])
     of_half, of_whole = np.mean(errors, axis=0)
-    assert of_half < of_whole + 0.0002  # of some 0.04
+    assert of_half < of_whole + more
+    half_fits, whole_fits = np.mean(overlaps, axis=0)
+    assert half_fits >= whole_fits - 0.0005

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -34,6 +35,19 @@ def test_a_moving_mask_is_as_good_as_one_that_is_not_steadied() -> None:
         fits(found, frames)[0] for found in alphas(frames, FigureBackend(), GAIN, 1)
     )
     assert steadied > as_it_is - 0.005
+
+
+def test_a_soft_edge_that_moves_is_not_late_where_the_picture_is_plain() -> None:
+    """It is wider than what is seen to move."""
+    steadier, rng = Steadier(), np.random.default_rng(0)
+    for place in range(20, 48, 2):
+        picture = np.full((48, 80, 3), 60.0)
+        picture[:, :place] = 180
+        guide = np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
+        hard = np.zeros((96, 160), np.float32)
+        hard[:, : 2 * place] = 255
+        alpha = cv2.GaussianBlur(hard, (0, 0), 4).astype(np.uint8)
+        assert np.abs(steadier.steady(guide, alpha).astype(int) - alpha).max() <= 4
 
 
 def test_a_cut_takes_the_new_alpha_at_once() -> None:

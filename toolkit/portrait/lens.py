@@ -150,12 +150,9 @@ def blur_without(photo: Pixels, weight: NDArray[np.uint8], blur: Blur) -> Pixels
     if blur.size < SMALLEST_SIZE:
         return photo.copy()
     light = to_light(photo) if blur.kernel == "lens" else photo
-    if blur.kernel == "gaussian":  # bytes summed up as floats take less time than floats
-        taps = bell(blur.sigma, blur.sigma)
-        shares = np.asarray(cv2.sepFilter2D(weight, cv2.CV_32F, taps, taps), np.float32)
-        shares /= np.float32(255)
-    else:
-        shares = np.asarray(convolve(weight.astype(np.float32) / 255, blur), np.float32)
+    # bytes take less time than floats, where they are summed up as floats
+    seen = weight if blur.kernel == "gaussian" else weight.astype(np.float32)
+    shares = np.asarray(convolve(seen, blur, depth=cv2.CV_32F), np.float32) / np.float32(255)
     mean = divided(convolve(weighed(light, weight), blur), shares)
     return levels_of(mean, photo.dtype) if blur.kernel == "lens" else encode(mean, photo.dtype)
 
@@ -175,22 +172,22 @@ def divided(total: Float, shares: Float) -> Float:
     return np.asarray(cv2.divide(total, each), np.float32)
 
 
-def convolve(image: Pixels, blur: Blur, factor: int = 1) -> Pixels:
+def convolve(image: Pixels, blur: Blur, factor: int = 1, depth: int = -1) -> Pixels:
     """Convolve with a blur's kernel, shrunk by a factor; what lies outside mirrors the inside.
 
     Reducing has taken means and enlarging will interpolate: the kernel is narrower by their
-    variance.
+    variance. `depth` is OpenCV's number for the result's; by default it is the image's.
     """
     if blur.kernel == "box":
         if factor == 1:
-            return np.asarray(cv2.blur(image, (blur.side,) * 2))
+            return np.asarray(cv2.boxFilter(image, depth, (blur.side,) * 2))
         line = bar(_left((blur.side**2 - 1) / 12, factor) ** 2)
-        return np.asarray(cv2.sepFilter2D(image, -1, line, line))
+        return np.asarray(cv2.sepFilter2D(image, depth, line, line))
     if blur.kernel == "gaussian":
         # not OpenCV's own Gaussian: of 8 bits it has taps of 8 bits, this one has floats
         taps = bell(blur.sigma / factor, _left(blur.sigma**2, factor))
-        return np.asarray(cv2.sepFilter2D(image, -1, taps, taps))
-    return np.asarray(cv2.filter2D(image, -1, disc(2 * _left(blur.radius**2 / 4, factor))))
+        return np.asarray(cv2.sepFilter2D(image, depth, taps, taps))
+    return np.asarray(cv2.filter2D(image, depth, disc(2 * _left(blur.radius**2 / 4, factor))))
 
 
 def _left(variance: float, factor: int) -> float:

@@ -119,8 +119,9 @@ class ReducedBackground(Background):
             for image in _reduce(photo, alpha, blur, rows, columns)
         )
         small: Pixels = np.empty(total.shape, photo.dtype)
-        for row in range(0, rows.count, BAND_ROWS):
-            done = slice(row, row + BAND_ROWS)
+        step = _band_rows(blur.factor)
+        for row in range(0, rows.count, step):
+            done = slice(row, row + step)
             mean = divided(total[done], shares[done])
             small[done] = (
                 levels_of(mean, photo.dtype) if blur.kernel == "lens" else encode(mean, photo.dtype)

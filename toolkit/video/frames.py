@@ -89,8 +89,7 @@ def alpha_of(frame: Frame, guide: Guide, probability: Float, style: Natural) -> 
     Returns
     -------
     (h, w) uint8, 0..255
-        Of the planes of colour: in most videos half the frame's height and width. On portraits
-        it is as near to the truth as one of the frame's.
+        Of the planes of colour: in most videos half the frame's height and width.
     """
     luma, blue, red = frame.planes
     function = refine(guide, probability, style.edge).function
