@@ -30,7 +30,13 @@ from toolkit.errors import (
     MissingDependencyError,
     UsageError,
 )
-from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph, parse_graph
+from toolkit.graphs import (
+    FrozenGraph,
+    import_tensorflow,
+    inspect_graph,
+    normal_form,
+    parse_graph,
+)
 from toolkit.parity import NEAR_TIE
 from toolkit.store import Store
 from toolkit.verify import VerifyReport, verify_model
@@ -150,6 +156,7 @@ def convert_model(
         source_graph_sha256=graph.sha256,
         profile=recipe.name,
         passes=recipe.passes,
+        skipped=export.skipped,
         opset=opset,
         input=INPUT.name,
         output=OUTPUT.name,
@@ -194,11 +201,14 @@ class Export:
     Attributes
     ----------
     content : bytes
+    skipped : dict of str to str
+        Why passes of the profile were left out, by name.
     quantisation : Quantisation or None
         What was quantised; None of a float model.
     """
 
     content: bytes
+    skipped: dict[str, str]
     quantisation: Quantisation | None = None
 
 
@@ -224,7 +234,7 @@ def export_graph(
     with quiet("tf2onnx", "tensorflow"):
         try:
             model, _ = tf2onnx.convert.from_graph_def(
-                parse_graph(graph),
+                normal_form(parse_graph(graph), network.crop, graph.source),
                 input_names=[INPUT.name],
                 output_names=[OUTPUT.name],
                 opset=opset,
@@ -233,7 +243,9 @@ def export_graph(
             # What tf2onnx raises for an operation it can't express; its message names it.
             reason = str(error).splitlines()[0]
             raise BackendError(f"tf2onnx does not convert {graph.source}: {reason}") from error
-    model = profile.apply(model, network.crop)
+    model, skipped = profile.apply(model, network.crop)
+    for name, reason in skipped.items():
+        log.info("profile %s without %s: %s", profile.name, name, reason)
     quantisation = None
     if calibration:
         model, quantisation = quantize(model, calibration, progress=progress)
@@ -244,7 +256,8 @@ def export_graph(
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         reason = str(error).splitlines()[0]
         raise BackendError(f"the export of {graph.source} is invalid: {reason}") from error
-    return Export(bytes(model.SerializeToString(deterministic=True)), quantisation)
+    content = bytes(model.SerializeToString(deterministic=True))
+    return Export(content, skipped, quantisation)
 
 
 def _describe(

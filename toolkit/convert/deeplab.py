@@ -1,7 +1,8 @@
 """The anatomy of a DeepLab graph in tf2onnx's model, found by structure and not by names.
 
-    image ─ resize to fit ─ normalise, pad ─ backbone ┬─────────── branches ─┬─ projection ─ logits
-                                                      └─ pool ─ conv ─ enlarge ┘
+    image ─ [resize to fit] ─ normalize, pad ─ backbone
+    backbone ┬──────── branches ──────┬─ [decoder] ─ logits
+             └─ pool ─ conv ─ enlarge ┘
     logits ─ enlarge to the crop ─ ArgMax ─ cut to the photo's area ─ nearest ─ label map
 
 Passes work on a `DeepLab`: they rewire the graph and keep these landmarks true. Where a part is not
@@ -10,13 +11,14 @@ found, or is not what it has to be, `ConversionError` says what was looked for; 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.catalog import INPUT
 from toolkit.convert.editor import Editor
+from toolkit.convert.shapes import Shape, infer_shapes
 from toolkit.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -24,6 +26,30 @@ if TYPE_CHECKING:
 
 RESHAPING = frozenset({"Cast", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
 ACTIVATIONS = frozenset({"Clip", "Relu"})
+POINTWISE = ACTIVATIONS | frozenset(
+    {
+        "Add",
+        "Div",
+        "Elu",
+        "Exp",
+        "Floor",
+        "HardSigmoid",
+        "HardSwish",
+        "LeakyRelu",
+        "Max",
+        "Min",
+        "Mul",
+        "Neg",
+        "PRelu",
+        "Sigmoid",
+        "Softplus",
+        "Sqrt",
+        "Sub",
+        "Tanh",
+    }
+)
+"""Each pixel of what they give depends on the same pixel of what they read."""
+
 FLOAT, UINT8, INT64, BOOL = 1, 2, 7, 9
 """ONNX's numbers of the types."""
 
@@ -34,33 +60,48 @@ class DeepLab(Editor):
     Parameters
     ----------
     model : ModelProto
-        From tf2onnx, before nearest-neighbour resizing is replaced. Not changed.
+        From tf2onnx, before nearest-neighbor resizing is replaced. Not changed.
     crop : (int, int)
         Height and width of the network's crop.
 
     Attributes
     ----------
     crop : (int, int)
-    stride : int
-        Pixels of the network's input per pixel of the logits.
     resized : str
-        The photo resized to fit the crop: (1, 3, h, w) float32, 0..255.
+        The photo resized to fit the crop, or as it is where the graph does not resize:
+        (1, 3, h, w) float32, 0..255.
+    resizes : bool
+        Whether the graph resizes the photo.
     fitted : str
         Its h and w: (2,) int64.
     size : str
         Height and width the network is computed on: (2,) int64; the crop to begin with.
-    scale, padding : float
-        The network sees ``scale * (pixel - padding)``; beyond the photo the pixels are `padding`.
+    scale, padding : (3,) float32
+        The network sees ``scale * (pixel - padding)`` of each channel; beyond the photo the pixels
+        are `padding`.
+    entry : str
+        What the network reads: the photo normalized and padded.
     stem : NodeProto
         The first Conv.
+    shapes : dict of str to tuple of int
+        Of the network's maps, computed on the crop.
     features : str
-        What the head reads: the backbone's last map.
+        What the pooled branch is made of, mostly the backbone's last map; the logits where there is
+        no such branch.
     pool : str or None
-        What the pooled branch makes of them; None where there is no such branch.
+        The mean of the features, (1, channels, 1, 1); None where there is no such branch.
+    enlarged : str or None
+        What is made of the pool, enlarged to the map's size; None where nothing is.
     logits : str
         (1, labels, rows, columns) float32, before they are enlarged.
+    labels : int
+        How many.
+    stride : int
+        Pixels of the network's input per pixel of the logits.
+    output_stride : int
+        The same of the smallest map of the backbone.
     label_map : str
-        Labels on the photo's area, read by the nearest-neighbour Resize.
+        Labels on the photo's area, read by the nearest-neighbor Resize.
     label_type : int
         The ONNX type it may have: bytes where they hold every label and what follows casts them.
 
@@ -72,19 +113,65 @@ class DeepLab(Editor):
 
     def __init__(self, model: ModelProto, crop: tuple[int, int]) -> None:
         super().__init__(model)
+        if any(entry.HasField("g") for node in self.live() for entry in node.attribute):
+            self.refuse("one way through the graph", "control flow")
         self.crop = crop
         self._find_output()
         self._find_input()
-        self.stride = self._find_stride()
-        self._find_head()
+        self.infer_shapes()
+        self._find_strides()
+        self._find_pool()
         self.size = self.integers(*crop)
 
+    def fork(self) -> Self:
+        """Return a copy that may be changed without changing this one."""
+        copy = type(self).__new__(type(self))
+        Editor.__init__(copy, self.model)
+        for name, value in vars(self).items():
+            if name not in vars(copy):
+                setattr(copy, name, value)
+        copy.stem = copy.maker(self.stem.output[0])
+        return copy
+
     def refuse(self, looked_for: str, found: str) -> NoReturn:
-        """Raise the error of a graph that a pass does not recognise."""
+        """Raise the error of a graph that a pass does not recognize."""
         raise ConversionError(
-            f"this graph is not taken: looked for {looked_for}; found {found}",
+            f"unsupported graph: looked for {looked_for}; found {found}",
             "--profile plain converts it as it is",
         )
+
+    def infer_shapes(self) -> None:
+        """Infer the shapes of the network's maps anew."""
+        nodes = self._in_order(self.ancestors(self.logits, self.entry)[::-1])
+        self.shapes = infer_shapes(self.model, nodes, self.entry, (1, 3, *self.crop))
+        if len(self.shapes.get(self.logits, ())) != 4:
+            self.refuse("layers whose sizes follow from the crop", "others before the logits")
+        self.labels = self.shapes[self.logits][1]
+
+    def shape(self, name: str) -> Shape:
+        """Return the shape of one of the network's maps.
+
+        Raises
+        ------
+        ConversionError
+            It does not follow from the crop.
+        """
+        if name not in self.shapes:
+            self.refuse("maps whose size follows from the crop", f"{name} of another")
+        return self.shapes[name]
+
+    def channels(self, name: str) -> int:
+        """Count the channels of one of the network's maps."""
+        return self.shape(name)[1]
+
+    def stride_of(self, name: str) -> int | None:
+        """Return pixels of the network's input per pixel of a map; None where they do not align."""
+        sides = self.shape(name)[2:]
+        if len(sides) != 2 or min(sides) < 2:
+            return None
+        strides = {(side - 1) / (cells - 1) for side, cells in zip(self.crop, sides, strict=True)}
+        stride = strides.pop()
+        return int(stride) if not strides and stride == int(stride) else None
 
     def is_linear_resize(self, node: NodeProto | None) -> bool:
         """Whether a node is a bilinear Resize with aligned corners."""
@@ -146,6 +233,23 @@ class DeepLab(Editor):
             kernel_shape=[1, 1],
         )
 
+    def add_aligned(self, side: str, stride: int) -> str:
+        """Add how many cells of a stride reach over sides: ``ceil((side - 1) / stride) + 1``.
+
+        Parameters
+        ----------
+        side : str
+            (n,) int64.
+        stride : int
+
+        Returns
+        -------
+        str
+            (n,) int64.
+        """
+        reached = self.add("Add", side, self.integers(stride - 2))
+        return self.add("Add", self.add("Div", reached, self.integers(stride)), self.integers(1))
+
     def largest_logit(self, name: str) -> str:
         """Add the largest value of each pixel over the channels: (1, 1, h, w)."""
         if self.opset < 18:  # from there on the axes are an input
@@ -167,15 +271,13 @@ class DeepLab(Editor):
 
     def spatial_convolutions(self) -> list[NodeProto]:
         """Return the convolutions wider than a pixel, in the order of the way to the logits."""
-        nodes = self.ancestors(self.logits, self.stem.input[0])
+        nodes = self.ancestors(self.logits, self.entry)
         wanted = [
             node
             for node in nodes
             if node.op_type == "Conv" and self.weights(node).shape[2:] != (1, 1)
         ]
-        return sorted(
-            wanted, key=lambda node: len(self.ancestors(node.input[0], self.stem.input[0]))
-        )
+        return sorted(wanted, key=lambda node: len(self.ancestors(node.input[0], self.entry)))
 
     def dilation(self, node: NodeProto) -> int:
         """Return a Conv's dilation.
@@ -190,21 +292,6 @@ class DeepLab(Editor):
             self.refuse("dilations equal in both directions", f"{rows}x{columns}")
         return int(rows)
 
-    def channels(self, name: str) -> int:
-        """Count the channels of a map by the Conv that made it.
-
-        Raises
-        ------
-        ConversionError
-            Something else did.
-        """
-        node = self.producer(name)
-        while node is not None and node.op_type in ACTIVATIONS | {"Add", "Resize"}:
-            node = self.producer(node.input[0])
-        if node is None or node.op_type != "Conv":
-            self.refuse("branches that end in a Conv", node.op_type if node else "an input")
-        return len(self.weights(node))
-
     def _find_output(self) -> None:
         choices = self.nodes("ArgMax")
         if len(choices) != 1:
@@ -216,9 +303,6 @@ class DeepLab(Editor):
         if before is None or not self.is_linear_resize(before):
             kind = before.op_type if before else "the graph's input"
             self.refuse("a bilinear Resize with aligned corners before the ArgMax", kind)
-        head = self.producer(before.input[0])
-        if head is None or not self.is_pointwise(head):
-            self.refuse("a 1x1 Conv that gives the logits", head.op_type if head else "an input")
         self.logits = before.input[0]
         self.label_type = INT64
         passed = []
@@ -228,7 +312,7 @@ class DeepLab(Editor):
             if node.op_type == "Resize" and self.attribute(node, "mode") == b"nearest":
                 break
             if node.op_type not in RESHAPING | {"Slice"}:
-                self.refuse("a nearest-neighbour Resize of the label map", node.op_type)
+                self.refuse("a nearest-neighbor Resize of the label map", node.op_type)
             if node.op_type == "Cast":
                 self.label_type = self.attribute(node, "to")
             passed.append(node.op_type)
@@ -236,8 +320,7 @@ class DeepLab(Editor):
         if "Slice" not in passed:
             self.refuse("a Slice that cuts the label map to the photo's area", ", ".join(passed))
         self.label_map = name
-        if len(self.weights(head)) <= 256 and self._is_cast(node.output[0]):
-            self.label_type = UINT8
+        self._casts_behind = self._is_cast(node.output[0])
 
     def _is_cast(self, name: str) -> bool:
         """Whether a tensor reaches the output by way of a Cast."""
@@ -255,106 +338,139 @@ class DeepLab(Editor):
             for node in self.nodes("Resize")
             if self.is_linear_resize(node) and self._comes_from_the_input(node.input[0])
         ]
-        if len(resizes) != 1 or len(resizes[0].input) != 4:
+        if len(resizes) > 1 or any(len(node.input) != 4 for node in resizes):
             self.refuse(
                 "one bilinear Resize of the input to a computed size", f"{len(resizes)} of them"
             )
-        (resize,) = resizes
-        sizes = resize.input[3]
-        self.fitted = self.add("Slice", sizes, self.integers(2), self.integers(4))
-        self.resized = resize.output[0]
-        # what becomes of a pixel x, gain * x + offset, and of what is padded
-        gain, offset, padded = 1.0, 0.0, None
+        self.resizes = bool(resizes)
+        if resizes:
+            (resize,) = resizes
+            self.fitted = self.add("Slice", resize.input[3], self.integers(2), self.integers(4))
+            self.resized = resize.output[0]
+        else:
+            sides = self.add("Shape", INPUT.name)
+            self.fitted = self.add("Slice", sides, self.integers(1), self.integers(3))
+            self.resized = INPUT.name
+        self._find_normalization()
+
+    def _find_normalization(self) -> None:
+        """Follow what becomes of a pixel x, gain * x + offset, and of what is padded."""
+        gain, offset = np.ones(3), np.zeros(3)
+        padded: NDArray[np.float64] | None = None
         name = self.resized
         while True:
             node = self._only_reader(name, "the resized image")
-            if node.op_type == "Conv":
+            if node.op_type == "Conv" or (node.op_type == "Pad" and self._is_layer(node)):
                 break
             if node.op_type == "Pad":
                 value = self.constant(node.input[2]) if len(node.input) > 2 else np.float32(0)
-                if padded is not None or value is None or self.attribute(node, "mode") not in (
-                    None,
-                    b"constant",
-                ):  # fmt: skip
-                    self.refuse("one Pad with a constant", "another kind of Pad")
-                padded = float(value)
+                if padded is not None or value is None:
+                    self.refuse("one Pad of a constant before the first Conv", "another")
+                padded = np.full(3, float(np.asarray(value).reshape(())))
             elif node.op_type in ("Add", "Sub", "Mul", "Div"):
-                step = self._affine_step(node, name)
-                gain, offset = step[0] * gain, step[0] * offset + step[1]
-                padded = None if padded is None else step[0] * padded + step[1]
+                times, plus = self._affine_step(node, name)
+                gain, offset = times * gain, times * offset + plus
+                padded = None if padded is None else times * padded + plus
             elif node.op_type not in RESHAPING:
-                self.refuse("normalisation by constants before the first Conv", node.op_type)
+                self.refuse("normalization by constants before the first Conv", node.op_type)
             name = node.output[0]
         if padded is None:
             self.refuse("a Pad to the crop before the first Conv", "none")
+        self.entry = name
+        while node.op_type == "Pad":
+            node = self._only_reader(node.output[0], "the padded image")
+        if node.op_type != "Conv":
+            self.refuse("a Conv that reads the image", node.op_type)
         self.stem = node
-        if abs(padded) > 1e-5:
-            self.refuse("padding that the network sees as 0", f"{padded:.4f}")
-        self.scale, self.padding = gain, (padded - offset) / gain
+        if np.abs(padded).max() > 1e-5:
+            self.refuse("padding that the network sees as 0", f"{padded.round(4).tolist()}")
+        self.scale = np.asarray(gain, np.float32)
+        self.padding = np.asarray((padded - offset) / gain, np.float32)
 
-    def _affine_step(self, node: NodeProto, name: str) -> tuple[float, float]:
-        """Return gain and offset of an elementwise operation with one constant."""
+    def _is_layer(self, node: NodeProto) -> bool:
+        """Whether a Pad is by constant sizes: it belongs to the convolution behind it."""
+        return len(node.input) > 1 and self.constant(node.input[1]) is not None
+
+    def _affine_step(
+        self, node: NodeProto, name: str
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return gain and offset, by channel, of an elementwise operation with a constant."""
         first = node.input[0] == name
         value = self.constant(node.input[1 if first else 0])
-        if value is None or value.size != 1 or (node.op_type == "Div" and not first):
-            self.refuse("normalisation by single constants", f"{node.op_type} with others")
-        constant = float(value.reshape(()))
+        if value is None or value.size not in (1, 3) or (node.op_type == "Div" and not first):
+            self.refuse("normalization by constants of each channel", f"{node.op_type} with others")
+        constant = np.broadcast_to(value.reshape(-1).astype(np.float64), 3)
+        one, nothing = np.ones(3), np.zeros(3)
         if node.op_type == "Add":
-            return 1.0, constant
+            return one, constant
         if node.op_type == "Sub":
-            return (1.0, -constant) if first else (-1.0, constant)
-        return (constant, 0.0) if node.op_type == "Mul" else (1 / constant, 0.0)
+            return (one, -constant) if first else (-one, constant)
+        return (constant, nothing) if node.op_type == "Mul" else (1 / constant, nothing)
 
-    def _find_stride(self) -> int:
-        """Multiply the strides on the way from the input to the logits."""
-        stride = 1
-        name = self.logits
-        while name != self.stem.input[0]:
-            node = self.producer(name)
-            if node is None:
-                self.refuse("a path of convolutions from the input to the logits", "none")
-            if node.op_type == "Conv":
-                rows, columns = self.attribute(node, "strides", [1, 1])
-                if rows != columns:
-                    self.refuse("strides equal in both directions", f"{rows}x{columns}")
-                stride *= rows
-            # of an Add or a Concat the last input is as good as the others: their sizes are equal;
-            # but the pooled branch has another stride
-            ways = [way for way in node.input if self.producer(way) is not None]
-            if not ways:
-                self.refuse("a path of convolutions from the input to the logits", node.op_type)
-            name = next((way for way in ways if not self._is_enlarged(way)), ways[0])
-        if any((side - 1) % stride for side in self.crop):
-            self.refuse(f"a crop of {stride}k + 1", f"{self.crop[1]}x{self.crop[0]}")
-        return stride
+    def _find_strides(self) -> None:
+        stride = self.stride_of(self.logits)
+        if stride is None:
+            rows, columns = self.shape(self.logits)[2:]
+            self.refuse(
+                "logits whose corners lie on the crop's",
+                f"{columns}x{rows} of them for {self.crop[1]}x{self.crop[0]}",
+            )
+        self.stride = stride
+        self.find_output_stride()
+        if self.labels <= 256 and self._casts_behind:
+            self.label_type = UINT8
 
-    def _is_enlarged(self, name: str) -> bool:
-        return self.is_linear_resize(self.producer(name))
-
-    def _find_head(self) -> None:
-        self.pool: str | None = None
-        self.features = self.logits
-        pools = [
-            node
-            for node in self.ancestors(self.logits, self.stem.output[0])
-            if node.op_type in ("AveragePool", "GlobalAveragePool")
+    def find_output_stride(self) -> None:
+        """Find the stride of the backbone's smallest map anew."""
+        strides = [
+            self.stride_of(node.output[0]) or 0
+            for node in self.ancestors(self.logits, self.entry)
+            if node.op_type == "Conv"
         ]
-        if len(pools) > 1:
-            self.refuse("one pooled branch at most", f"{len(pools)} of them")
-        if pools:
-            (pool,) = pools
-            whole = [(side - 1) // self.stride + 1 for side in self.crop]
-            kernel = list(self.attribute(pool, "kernel_shape", whole))
-            if kernel != whole:
-                self.refuse(f"a pool over the whole map of {whole}", f"one over {kernel}")
+        self.output_stride = max(self.stride, *strides)
+
+    def _find_pool(self) -> None:
+        """Find the branch that pools the whole map and is enlarged to the map's size again."""
+        self.pool: str | None = None
+        self.enlarged: str | None = None
+        self.features = self.logits
+        found = []
+        for node in self.ancestors(self.logits, self.entry):
+            if self.is_linear_resize(node) and self.shape(node.input[0])[2:] == (1, 1):
+                way = self.ancestors(node.input[0], self.entry)
+                while way and self.shape(way[0].output[0])[2:] == (1, 1):
+                    pool = way[0]
+                    if self.shape(pool.input[0])[2:] != (1, 1):
+                        if self._is_whole_mean(pool):
+                            found.append((pool, node))
+                        break
+                    way = self.ancestors(pool.input[0], self.entry)
+        if len(found) == 1:
+            ((pool, resize),) = found
             self.pool, self.features = pool.output[0], pool.input[0]
+            self.enlarged = resize.output[0]
+
+    def _is_whole_mean(self, node: NodeProto) -> bool:
+        """Whether a node gives the mean of its whole map."""
+        if node.op_type == "AveragePool":
+            whole = list(self.shape(node.input[0])[2:])
+            return list(self.attribute(node, "kernel_shape", [])) == whole
+        return node.op_type in ("GlobalAveragePool", "ReduceMean")
 
     def _only_reader(self, name: str, what: str) -> NodeProto:
         """Return the one node that reads a tensor, apart from those that ask for its shape."""
-        readers = [node for node in self.consumers(name) if node.op_type != "Shape"]
+        readers = [node for node in self.consumers(name) if not self._asks_for_a_shape(node)]
         if len(readers) != 1:
             self.refuse(f"one reader of {what}", f"{len(readers)} of them")
         return readers[0]
+
+    def _asks_for_a_shape(self, node: NodeProto) -> bool:
+        if node.op_type == "Shape":
+            return True
+        if node.op_type not in RESHAPING:
+            return False
+        readers = self.consumers(node.output[0])
+        return bool(readers) and all(self._asks_for_a_shape(reader) for reader in readers)
 
     def _comes_from_the_input(self, name: str) -> bool:
         node = self.producer(name)
@@ -362,6 +478,22 @@ class DeepLab(Editor):
             name = node.input[0]
             node = self.producer(name)
         return name == INPUT.name
+
+    def _in_order(self, nodes: list[NodeProto]) -> list[NodeProto]:
+        """Return nodes so that each comes behind what it reads."""
+        wanted = {node.output[0]: node for node in nodes}
+        done: dict[str, NodeProto] = {}
+        stack = [(name, False) for name in reversed(wanted)]
+        while stack:
+            name, read = stack.pop()
+            if name in done or name not in wanted:
+                continue
+            if read:
+                done[name] = wanted[name]
+                continue
+            stack.append((name, True))
+            stack.extend((each, False) for each in wanted[name].input)
+        return list(done.values())
 
 
 def shape_of(net: DeepLab, *parts: Any) -> str:

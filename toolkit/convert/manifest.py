@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class Manifest:
     passes : tuple of str
         What was done to tf2onnx's model, in this order; empty in manifests of before there were
         profiles.
+    skipped : dict of str to str
+        Passes that did not recognize the graph and only save work, each with the reason.
     opset : int
         Of the default ONNX domain.
     input, output : str
@@ -71,12 +73,13 @@ class Manifest:
     created: str
     verification: dict[str, Any]
     passes: tuple[str, ...] = ()
+    skipped: dict[str, str] = field(default_factory=dict)
     quantisation: dict[str, Any] | None = None
     quality: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> bytes:
         """Return the JSON document."""
-        content = {field.name: getattr(self, field.name) for field in fields(self)}
+        content = {item.name: getattr(self, item.name) for item in fields(self)}
         document = {"schema": SCHEMA, "version": VERSION, **content}
         return (json.dumps(document, indent=2) + "\n").encode()
 

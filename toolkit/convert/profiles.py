@@ -10,7 +10,7 @@ from toolkit.convert.canonical import canonical_form
 from toolkit.convert.deeplab import DeepLab
 from toolkit.convert.nearest import exact_nearest
 from toolkit.convert.passes import PASSES
-from toolkit.errors import UsageError
+from toolkit.errors import ConversionError, UsageError
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -37,6 +37,9 @@ class Profile:
         One line for people.
     network_passes : tuple of str
         What is done to the network, by name, in this order.
+    required : frozenset of str
+        Those of them that make the profile what it is. The others save work where they recognize
+        the graph, and are left out where they do not.
     least_agreement : float or None
         Mean share of the pixels, over the inputs of verification, that have TF1's label at least,
         0..1; None: the near-tie rule decides. It is there to catch a broken graph: quality is
@@ -48,6 +51,7 @@ class Profile:
     name: str
     about: str
     network_passes: tuple[str, ...] = ()
+    required: frozenset[str] = frozenset()
     least_agreement: float | None = None
     quantised: bool = False
 
@@ -56,7 +60,7 @@ class Profile:
         """All its passes, as they are written into the export."""
         return (*self.network_passes, *ALWAYS, *(STATIC_INT8,) * self.quantised)
 
-    def apply(self, model: ModelProto, crop: tuple[int, int]) -> ModelProto:
+    def apply(self, model: ModelProto, crop: tuple[int, int]) -> tuple[ModelProto, dict[str, str]]:
         """Transform tf2onnx's model; what comes of it is float.
 
         Parameters
@@ -66,19 +70,34 @@ class Profile:
         crop : (int, int)
             Height and width of the network's crop.
 
+        Returns
+        -------
+        ModelProto
+        dict of str to str
+            Why passes were left out, by name.
+
         Raises
         ------
         ConversionError
-            A pass does not recognise the graph.
+            A required pass does not recognize the graph.
         """
+        skipped = {}
         if self.network_passes:
             net = DeepLab(model, crop)
             for name in self.network_passes:
-                PASSES[name](net)
+                trial = net.fork()
+                try:
+                    PASSES[name](trial)
+                except ConversionError as error:
+                    if name in self.required:
+                        raise
+                    skipped[name] = error.problem
+                else:
+                    net = trial
             model = net.model
         for transform in ALWAYS.values():
             model = transform(model)
-        return model
+        return model, skipped
 
 
 _FAST = Profile(
@@ -93,6 +112,7 @@ _FAST = Profile(
         "fit_area",
         "subject_margin",
     ),
+    frozenset({"fit_area", "subject_margin"}),
     least_agreement=0.8,
 )
 _PROFILES = (
@@ -108,6 +128,7 @@ _PROFILES = (
             "labels_on_photo",
             "possible_labels",
         ),
+        frozenset({"labels_on_photo"}),
     ),
     Profile(
         "stride16",
@@ -123,6 +144,7 @@ _PROFILES = (
             "labels_on_photo",
             "possible_labels",
         ),
+        frozenset({"output_stride_16", "labels_on_photo"}),
         least_agreement=0.8,
     ),
     Profile(
@@ -137,6 +159,7 @@ _PROFILES = (
             "labels_on_photo",
             "possible_labels",
         ),
+        frozenset({"fit_area", "labels_on_photo"}),
         least_agreement=0.8,
     ),
     _FAST,
@@ -162,4 +185,5 @@ def find_profile(name: str) -> Profile:
     if base == name:
         return profile
     passes = (*profile.network_passes, "logits_output")
-    return dataclasses.replace(profile, name=name, network_passes=passes)
+    required = profile.required | {"logits_output"}
+    return dataclasses.replace(profile, name=name, network_passes=passes, required=required)

@@ -15,8 +15,7 @@ def logits_output(net: DeepLab) -> None:
     """Give the logits out."""
     from onnx import helper
 
-    labels = len(net.weights(net.maker(net.logits)))
     net.add("Identity", net.logits, name=LOGITS.name)
     net.model.graph.output.append(
-        helper.make_tensor_value_info(LOGITS.name, FLOAT, [1, labels, "rows", "columns"])
+        helper.make_tensor_value_info(LOGITS.name, FLOAT, [1, net.labels, "rows", "columns"])
     )

@@ -7,15 +7,13 @@ as it is. Logits of the photo's area do not change.
 
 from __future__ import annotations
 
-from toolkit.convert.deeplab import ACTIVATIONS, DeepLab
+from toolkit.convert.deeplab import POINTWISE, DeepLab
 
 
 def photo_area_head(net: DeepLab) -> None:
     """Cut the features, behind the pool, to the rows and columns that the photo's pixels need."""
     path = [node for node in net.ancestors(net.logits, net.features) if node.output[0] != net.pool]
-    local = all(
-        net.is_pointwise(node) or node.op_type in ACTIVATIONS | {"Add", "Concat"} for node in path
-    )
+    local = all(net.is_pointwise(node) or node.op_type in POINTWISE | {"Concat"} for node in path)
     if local and net.features != net.logits:
         cut = net.cut(net.features, logits_size(net))
         net.redirect(net.features, cut, but={net.pool or "", cut})
@@ -23,7 +21,4 @@ def photo_area_head(net: DeepLab) -> None:
 
 def logits_size(net: DeepLab) -> str:
     """Add how many rows and columns of the logits the photo's area needs: (2,) int64."""
-    stride, one = net.integers(net.stride), net.integers(1)
-    # ceil((side - 1) / stride) + 1
-    reached = net.add("Add", net.fitted, net.integers(net.stride - 2))
-    return net.add("Add", net.add("Div", reached, stride), one)
+    return net.add_aligned(net.fitted, net.stride)

@@ -28,7 +28,7 @@ def possible_labels(net: DeepLab) -> None:
     somewhere = net.add("GlobalMaxPool", net.add("Cast", net.add("Not", beaten), to=FLOAT))
     possible = net.add("Cast", net.add("Reshape", somewhere, net.integers(-1)), to=BOOL)
     kept = net.add("Compress", logits, possible, axis=1)
-    numbers = np.arange(len(net.weights(net.maker(net.logits))))
+    numbers = np.arange(net.labels)
     table = net.add_constant(numbers.astype(helper.tensor_dtype_to_np_dtype(net.label_type)))
     number = net.add("Gather", net.add("Compress", table, possible, axis=0), chosen, axis=0)
     net.reread(readers, logits, kept)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from toolkit.convert.canonical import canonical_form
-from toolkit.convert.deeplab import ACTIVATIONS, DeepLab
+from toolkit.convert.deeplab import ACTIVATIONS, POINTWISE, DeepLab
 from toolkit.convert.inside import run_inside
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class _View(NamedTuple):
 def settled_padding(net: DeepLab) -> None:
     """Compute the early layers on the photo and its surroundings only."""
     stages = [(border, view, _settled(net, border, view)) for border, view in _borders(net)]
-    source, before = net.stem.input[0], _View(0, 1)
+    source, before = net.entry, _View(0, 1)
     for border, view, constant in stages:
         one, stride = net.integers(1), net.integers(view.stride)
         last = net.add("Div", net.add("Add", net.fitted, net.integers(view.reach - 1)), stride)
@@ -44,7 +44,7 @@ def settled_padding(net: DeepLab) -> None:
         steps = net.add("Add", seen, net.integers(spare - 1))
         needed = net.add("Mul", steps, net.integers(view.stride // before.stride))
         size = _smaller(net, net.add("Add", needed, one), net.integers(*_cells(net, before)))
-        if source == net.stem.input[0]:
+        if source == net.entry:
             net.redirect(net.size, size)
             net.size = size
         else:
@@ -84,17 +84,17 @@ def _borders(net: DeepLab) -> list[tuple[str, _View]]:
     everything goes through. Those that see further than a third of the crop are left out: there is
     little padding that they do not see the photo from.
     """
-    views: dict[str, _View | None] = {net.stem.input[0]: _View(0, 1)}
+    views: dict[str, _View | None] = {net.entry: _View(0, 1)}
     found: dict[int, tuple[str, _View]] = {}
-    way = net.ancestors(net.features, net.stem.input[0])
-    for node in sorted(way, key=lambda node: len(net.ancestors(node.output[0], net.stem.input[0]))):
+    way = net.ancestors(net.features, net.entry)
+    for node in sorted(way, key=lambda node: len(net.ancestors(node.output[0], net.entry))):
         name = node.output[0]
         view = views[name] = _view(net, node, views)
         if (
             view is not None
             and node.op_type in ("Add", "Conv")
             and all(reader.op_type not in ACTIVATIONS for reader in net.consumers(name))
-            and net.stride <= 2 * view.stride
+            and net.output_stride <= 2 * view.stride
             and 3 * view.reach < min(net.crop)
             and _is_closed(net, name)
         ):
@@ -104,8 +104,8 @@ def _borders(net: DeepLab) -> list[tuple[str, _View]]:
 
 def _is_closed(net: DeepLab, border: str) -> bool:
     """Whether everything behind a map goes through it: nothing reads what lies before."""
-    part = {node.output[0] for node in net.ancestors(border, net.stem.input[0])}
-    inner = (part - {border}) | {net.stem.input[0]}
+    part = {node.output[0] for node in net.ancestors(border, net.entry)}
+    inner = (part - {border}) | {net.entry}
     return all(reader.output[0] in part for name in inner for reader in net.consumers(name))
 
 
@@ -123,7 +123,7 @@ def _view(net: DeepLab, node: NodeProto, views: Mapping[str, _View | None]) -> _
         own = _reach(net, node)
         step = net.attribute(node, "strides", [1, 1])[0]
         return None if own is None else _View(reach + own * stride, stride * step)
-    return _View(reach, stride) if node.op_type in ACTIVATIONS | {"Add"} else None
+    return _View(reach, stride) if node.op_type in POINTWISE else None
 
 
 def _reach(net: DeepLab, node: NodeProto) -> int | None:
@@ -147,7 +147,7 @@ def _settled(net: DeepLab, border: str, view: _View) -> str:
 
     part: ModelProto = type(net.model)()
     part.CopyFrom(net.model)
-    nodes = [node.output[0] for node in net.ancestors(border, net.stem.input[0])]
+    nodes = [node.output[0] for node in net.ancestors(border, net.entry)]
     wanted = [node for node in net.model.graph.node if node.output[0] in nodes]
     for field in ("node", "input", "output"):
         part.graph.ClearField(field)
@@ -155,7 +155,7 @@ def _settled(net: DeepLab, border: str, view: _View) -> str:
     margin = _cells_seen(view.reach, view)
     channels, side = net.weights(net.stem).shape[1], 2 * margin * view.stride + 1
     blank = np.zeros((1, channels, side, side), np.float32)
-    name = net.stem.input[0]
+    name = net.entry
     part.graph.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, blank.shape))
     part.graph.output.append(helper.make_tensor_value_info(border, TensorProto.FLOAT, None))
     ((small,),) = run_inside(canonical_form(part), [border], [{name: blank}])

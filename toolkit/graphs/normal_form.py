@@ -1,0 +1,218 @@
+"""The normal form of a frozen graph: the same label map from fewer kinds of nodes.
+
+Exporters of different years write the same network differently. Here what says nothing about the
+label map goes, so that the converter and its passes see one layout:
+
+- functions are inlined, and what `tf.cond` chooses is made arithmetic (`branches`);
+- Asserts, control inputs, Identities, devices and unused outputs are gone;
+- a resize to the size that a map has already is gone;
+- fake quantization is written out as the arithmetic that TensorFlow does (`fake_quantization`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.catalog import OUTPUT
+from toolkit.errors import GraphError
+from toolkit.graphs.branches import fold_choices, inline_functions
+from toolkit.graphs.fake_quantization import expand_fake_quantization
+from toolkit.graphs.loading import import_tensorflow
+from toolkit.graphs.operations import BODIES
+from toolkit.graphs.rewiring import Rewiring, Tensor, data_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from tensorflow.compat.v1 import GraphDef, NodeDef
+
+TRANSPARENT = frozenset(
+    {
+        "CheckNumerics",
+        "EnsureShape",
+        "Identity",
+        "IdentityN",
+        "PlaceholderWithDefault",
+        "PreventGradient",
+        "Snapshot",
+        "StopGradient",
+    }
+)
+"""They give what they read."""
+
+CONVOLUTIONS = frozenset({"Conv2D", "DepthwiseConv2dNative"})
+
+Shape = tuple[int | None, ...] | None
+
+
+def normal_form(graph_def: GraphDef, crop: tuple[int, int], source: Path) -> GraphDef:
+    """Return the normal form of a graph that keeps the contract.
+
+    Parameters
+    ----------
+    graph_def : GraphDef
+        Of allowed operations. Not changed.
+    crop : (int, int)
+        Height and width of the network's crop.
+    source : Path
+        For messages.
+
+    Returns
+    -------
+    GraphDef
+        With the two tensors; what else it gave is gone.
+
+    Raises
+    ------
+    GraphError
+        Its nodes read each other in a circle, or no condition explains a choice in it.
+    """
+    output = OUTPUT.name.partition(":")[0]
+    graph = Rewiring(graph_def)
+    for node in graph.nodes.values():
+        node.device = ""
+        for key in ("_class", "_output_shapes"):
+            node.attr.pop(key, None)
+    try:
+        graph = _without_branches(graph, output, source)
+        _strip(graph, output)
+        expand_fake_quantization(graph)
+        _drop_equal_resizes(graph, output, crop)
+        return graph.graph_def([output])
+    except ValueError as error:  # a circle, or a node that is not there
+        raise GraphError(source, f"is no graph that can be followed: {error}") from error
+
+
+def _without_branches(graph: Rewiring, output: str, source: Path) -> Rewiring:
+    """Return the graph with every choice folded that can be; an If that can't be stays an If."""
+    kept: set[str] = set()
+    if not any(node.op in {*BODIES, "Merge"} for node in graph.nodes.values()):
+        return graph
+    while True:
+        trial = Rewiring(graph.graph_def([output]))
+        origin = inline_functions(trial, source, keep=kept)
+        shapes = static_shapes(trial.graph_def([output]))
+        remaining = fold_choices(trial, shapes, [output], source)
+        again = {origin[name] for name in remaining if name in origin} - kept
+        if not again:
+            return trial
+        kept |= again
+
+
+def _strip(graph: Rewiring, output: str) -> None:
+    """Take out what no tensor depends on, and what gives what it reads."""
+    chosen = any(node.op in ("Merge", "Switch") for node in _needed(graph, output))
+    changes = {}
+    for node in graph.nodes.values():
+        if not chosen:
+            _drop_control_inputs(node)
+        else:  # a Switch that stays tells by control inputs what belongs to its branches
+            _drop_control_inputs(node, {name for name in graph.nodes if _is_check(graph, name)})
+        if node.op in TRANSPARENT and node.name != output:
+            inputs = data_inputs(node)
+            if not (chosen and any(graph.nodes[each.node].op == "Switch" for each in inputs)):
+                changes.update(
+                    {Tensor(node.name, index): each for index, each in enumerate(inputs)}
+                )
+    graph.redirect_all(changes)
+    for body in graph.library.function:
+        for node in body.node_def:
+            checks = {each.name for each in body.node_def if each.op == "Assert"}
+            _drop_control_inputs(node, checks)
+        kept = [node for node in body.node_def if node.op != "Assert"]
+        gone = {node.name for node in body.node_def} - {node.name for node in kept}
+        del body.node_def[:]
+        body.node_def.extend(kept)
+        for key in [key for key, name in body.control_ret.items() if name in gone]:
+            del body.control_ret[key]
+
+
+def _is_check(graph: Rewiring, name: str) -> bool:
+    return graph.nodes[name].op in ("Assert", "NoOp", "CheckNumerics")
+
+
+def _drop_control_inputs(node: NodeDef, names: Collection[str] | None = None) -> None:
+    """Take control inputs from a node: all of them, or those on some nodes."""
+    kept = [
+        name
+        for name in node.input
+        if name[0] != "^" or (names is not None and name[1:] not in names)
+    ]
+    del node.input[:]
+    node.input.extend(kept)
+
+
+def _needed(graph: Rewiring, output: str) -> Iterable[NodeDef]:
+    return graph.ordered([output])
+
+
+def _drop_equal_resizes(graph: Rewiring, output: str, crop: tuple[int, int]) -> None:
+    """Take out bilinear resizes with aligned corners to the size that a map has already."""
+    stem = network_input(graph, output)
+    if stem is None:
+        return
+    shapes = static_shapes(graph.graph_def([output]), stem, (1, *crop, 3))
+    changes = {}
+    for node in graph.nodes.values():
+        if node.op == "ResizeBilinear" and node.attr["align_corners"].b:
+            read = data_inputs(node)[0]
+            before, behind = shapes.get(read), shapes.get(Tensor(node.name))
+            if before is not None and before == behind and None not in before[1:3]:
+                changes[Tensor(node.name)] = read
+    graph.redirect_all(changes)
+
+
+def network_input(graph: Rewiring, output: str) -> Tensor | None:
+    """Return what the first convolution reads: (1, crop height, crop width, 3) float32.
+
+    None where there is not one such convolution, as in a network that runs at several scales.
+    """
+    behind: dict[str, bool] = {}
+    stems = []
+    for node in graph.ordered([output]):
+        inputs = data_inputs(node)
+        behind[node.name] = any(behind[each.node] for each in inputs)
+        if node.op in CONVOLUTIONS:
+            if not behind[node.name]:
+                stems.append(inputs[0])
+            behind[node.name] = True
+    return stems[0] if len(set(stems)) == 1 else None
+
+
+def static_shapes(
+    graph_def: GraphDef, known: Tensor | None = None, shape: Shape = None
+) -> dict[Tensor, Shape]:
+    """Return the shapes that TensorFlow infers without running a graph.
+
+    Parameters
+    ----------
+    graph_def : GraphDef
+    known : Tensor, optional
+        One whose shape is known from elsewhere.
+    shape : tuple of int, optional
+        That shape.
+
+    Returns
+    -------
+    dict of Tensor to tuple or None
+        None where not even the rank is known.
+    """
+    tf = import_tensorflow()
+    loaded = tf.Graph()
+    with loaded.as_default():
+        given = {}
+        if known is not None:
+            given[f"{known.node}:{known.output}"] = tf.compat.v1.placeholder(
+                tf.float32, shape, name="known"
+            )
+        tf.import_graph_def(graph_def, given, name="shapes")
+    found: dict[Tensor, Shape] = {}
+    for operation in loaded.get_operations():
+        name = operation.name.removeprefix("shapes/")
+        for index, tensor in enumerate(operation.outputs):
+            rank = tensor.shape.rank
+            found[Tensor(name, index)] = None if rank is None else tuple(tensor.shape.as_list())
+    if known is not None:
+        found[known] = shape
+    return found

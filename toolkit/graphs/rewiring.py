@@ -1,0 +1,185 @@
+"""A GraphDef that can be looked at and rewired, its nodes looked up by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from tensorflow.compat.v1 import GraphDef, NodeDef
+
+
+class Tensor(NamedTuple):
+    """One output of a node."""
+
+    node: str
+    output: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.output}" if self.output else self.node
+
+
+def data_inputs(node: NodeDef) -> list[Tensor]:
+    """Return the tensors that a node reads; control inputs come behind them and are left out."""
+    return [tensor_of(name) for name in node.input if name[0] != "^"]
+
+
+def control_inputs(node: NodeDef) -> list[str]:
+    """Return the nodes that have to run before a node."""
+    return [name[1:] for name in node.input if name[0] == "^"]
+
+
+def tensor_of(name: str) -> Tensor:
+    """Parse a node's input.
+
+    >>> tensor_of("cond/Switch:1")
+    Tensor(node='cond/Switch', output=1)
+    """
+    node, _, index = name.partition(":")
+    return Tensor(node, int(index or 0))
+
+
+class Rewiring:
+    """A copy of a GraphDef under change.
+
+    Parameters
+    ----------
+    graph_def : GraphDef
+        Not changed.
+
+    Attributes
+    ----------
+    nodes : dict of str to NodeDef
+        By name, in the file's order.
+    library : FunctionDefLibrary
+        A copy of the graph's functions.
+    """
+
+    def __init__(self, graph_def: GraphDef) -> None:
+        self._type = type(graph_def)
+        self._copy = self._type()
+        self._copy.CopyFrom(graph_def)
+        self.nodes: dict[str, NodeDef] = {node.name: node for node in self._copy.node}
+        self.library = self._copy.library
+
+    def add(self, operation: str, name: str, inputs: Iterable[Tensor], **types: int) -> Tensor:
+        """Add a node.
+
+        Parameters
+        ----------
+        operation, name : str
+        inputs : iterable of Tensor
+        **types : int
+            Attributes that are dtypes, as TensorFlow numbers them.
+
+        Returns
+        -------
+        Tensor
+            Its first output.
+        """
+        node = self._copy.node.add(op=operation, name=self.free_name(name))
+        node.input.extend(str(tensor) for tensor in inputs)
+        for key, value in types.items():
+            node.attr[key].type = value
+        self.nodes[node.name] = node
+        return Tensor(node.name)
+
+    def adopt(self, node: NodeDef) -> NodeDef:
+        """Add a copy of a node under its own name, and return it."""
+        mine = self._copy.node.add()
+        mine.CopyFrom(node)
+        self.nodes[mine.name] = mine
+        return mine
+
+    def add_constant(self, value: Any, name: str) -> Tensor:
+        """Add a constant.
+
+        Parameters
+        ----------
+        value : ndarray
+        name : str
+        """
+        from tensorflow.compat.v1 import make_tensor_proto
+
+        tensor = self.add("Const", name, ())
+        node = self.nodes[tensor.node]
+        proto = make_tensor_proto(value)
+        node.attr["value"].tensor.CopyFrom(proto)
+        node.attr["dtype"].type = proto.dtype
+        return tensor
+
+    def free_name(self, name: str) -> str:
+        """Return a name that no node has."""
+        count = 0
+        found = name
+        while found in self.nodes:
+            count += 1
+            found = f"{name}_{count}"
+        return found
+
+    def redirect(self, old: Tensor, new: Tensor, *, but: Collection[str] = ()) -> None:
+        """Make what reads one tensor read another, except some nodes."""
+        self.redirect_all({old: new}, but=but)
+
+    def redirect_all(self, changes: dict[Tensor, Tensor], *, but: Collection[str] = ()) -> None:
+        """Make what reads some tensors read others; chains of changes are followed."""
+        for node in self.nodes.values():
+            if node.name in but:
+                continue
+            for place, name in enumerate(node.input):
+                if name[0] == "^":
+                    continue
+                tensor = tensor_of(name)
+                while tensor in changes:
+                    tensor = changes[tensor]
+                node.input[place] = str(tensor)
+
+    def ordered(self, wanted: Iterable[str]) -> Iterator[NodeDef]:
+        """Yield the nodes that some need, each behind all it reads.
+
+        Raises
+        ------
+        ValueError
+            They read each other in a circle, or read a node that does not exist.
+        """
+        done: set[str] = set()
+        open_ = set()
+        stack = [(name, False) for name in reversed(list(wanted))]
+        while stack:
+            name, read = stack.pop()
+            if read:
+                open_.discard(name)
+                done.add(name)
+                yield self.nodes[name]
+                continue
+            if name in done:
+                continue
+            if name in open_:
+                raise ValueError(f"{name} reads itself")
+            if name not in self.nodes:
+                raise ValueError(f"{name} is read and does not exist")
+            open_.add(name)
+            stack.append((name, True))
+            node = self.nodes[name]
+            needed = [*(tensor.node for tensor in data_inputs(node)), *control_inputs(node)]
+            stack.extend((each, False) for each in reversed(needed) if each not in done)
+
+    def graph_def(self, wanted: Iterable[str]) -> GraphDef:
+        """Return a GraphDef of what some nodes need, in order, with the functions it still runs."""
+        from toolkit.graphs.operations import called
+
+        result = self._type()
+        result.versions.CopyFrom(self._copy.versions)
+        result.node.extend(self.ordered(wanted))
+        bodies = {item.signature.name: item for item in self.library.function}
+        queue = [name for node in result.node for name in called(node)]
+        kept: set[str] = set()
+        while queue:
+            name = queue.pop()
+            if name not in kept and name in bodies:
+                kept.add(name)
+                queue.extend(each for node in bodies[name].node_def for each in called(node))
+        result.library.function.extend(
+            item for item in self.library.function if item.signature.name in kept
+        )
+        return result
