@@ -1,4 +1,4 @@
-"""Values that training would have found, measured on a made-up scene.
+"""Values that training would have found, measured on a few made-up scenes.
 
 Batch norms get the mean and the variance of what they see. Each label's logits get mean 0 and a
 common spread, a wider one for a few labels: so every network tells several labels apart. FakeQuant
@@ -8,7 +8,7 @@ count or processor does not change them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,52 +22,68 @@ if TYPE_CHECKING:
 
 Values = dict[str, NDArray[np.float32]]
 
-_SCENE = 1
+_MARGIN = 1.1
 _WIDE_LABELS = 4
 _WIDE_SPREAD, _SPREAD = 3.0, 1.0
 
 
-@dataclass(frozen=True)
-class Landmarks:
-    """What calibration has to find in a graph.
+def measure(graph: GraphDef, logits_layers: Iterable[str], crop: tuple[int, int]) -> Values:
+    """Return values for the batch norms and the last layer, by variable.
 
-    Attributes
+    Parameters
     ----------
-    logits : str
-        Tensor of the logits.
-    logits_variables : tuple of str
-        Scopes of the layers whose sum the logits are.
+    graph : GraphDef
+        With FusedBatchNormV3 nodes, nothing folded.
+    logits_layers : iterable of str
+        Scopes of the 1x1 layers whose sum the logits are.
+    crop : tuple of int
+        (height, width) that the network runs on.
     """
-
-    logits: str
-    logits_variables: tuple[str, ...]
-
-
-def measure(graph: GraphDef, landmarks: Landmarks, crop: tuple[int, int]) -> Values:
-    """Return values for the batch norms and the last layer, by variable."""
     values = _measure_norms(graph, crop)
-    logits = run(with_values(graph, values), [landmarks.logits], scene(*crop, _SCENE))[0]
-    return values | _normalized_logits(graph, landmarks, logits)
+    return values | _measure_logits(with_values(graph, values), list(logits_layers), crop)
 
 
-def measure_ranges(graph: GraphDef, landmarks: Landmarks, crop: tuple[int, int]) -> Values:
+def measure_ranges(graph: GraphDef, crop: tuple[int, int]) -> Values:
     """Return the ranges of the FakeQuant nodes, by variable."""
     nodes = [node for node in graph.node if node.op == "FakeQuantWithMinMaxVars"]
-    inputs = [_tensor(node.input[0]) for node in nodes]
     operations = {node.name: node.op for node in graph.node}
-    # only what leads to the logits: nothing else is quantized
-    seen = run(graph, [*inputs, landmarks.logits], scene(*crop, _SCENE))
+    # one after the other: a range that is not there yet would cut what later nodes see
+    open_graph = type(graph)()
+    open_graph.CopyFrom(graph)
+    for node in open_graph.node:
+        if node.op == "FakeQuantWithMinMaxVars":
+            node.op = "Identity"
+            del node.input[1:]
+            for name in ("num_bits", "narrow_range"):
+                node.attr.pop(name, None)
+            node.attr["T"].type = 1
+    seen = run(open_graph, [_tensor(node.name) for node in nodes], _photos(crop))
     values: Values = {}
-    for node, tensor in zip(nodes, seen, strict=False):
-        low, high = min(float(tensor.min()), 0.0), max(float(tensor.max()), 0.0)
+    for place, node in enumerate(nodes):
+        low = min(0.0, *(float(tensors[place].min()) for tensors in seen))
+        high = max(0.0, *(float(tensors[place].max()) for tensors in seen))
         if operations.get(node.input[0]) == "Relu6":
             low, high = 0.0, 6.0
-        elif high - low < 1e-3:
-            low, high = -1.0, 1.0
+        elif not node.attr["narrow_range"].b:  # activations: other photos go a little further
+            low, high = low * _MARGIN, high * _MARGIN
         for name, value in zip(node.input[1:], (low, high), strict=True):
-            rounded = np.round(value * 64) / 64 if abs(value) > 1 else np.round(value * 4096) / 4096
-            values[_variable(name)] = np.float32(rounded)  # type: ignore[assignment]  # a scalar
+            values[_variable(name)] = np.array(_rounded(value), np.float32)
     return values
+
+
+def _rounded(value: float) -> float:
+    """Return the value to about three digits."""
+    if value == 0:
+        return 0.0
+    step = 2.0 ** (np.floor(np.log2(abs(value))) - 8)
+    return float(np.round(value / step) * step)
+
+
+def _photos(crop: tuple[int, int]) -> list[NDArray[np.uint8]]:
+    """Return scenes that the graph need not resize, with and without padding."""
+    height, width = crop
+    sizes = [crop, (height * 2 // 3, width), (height, width * 3 // 4), crop, crop]
+    return [scene(*size, seed) for seed, size in enumerate(sizes, 1)]
 
 
 def with_values(graph: GraphDef, values: Values) -> GraphDef:
@@ -82,8 +98,10 @@ def with_values(graph: GraphDef, values: Values) -> GraphDef:
     return changed
 
 
-def run(graph: GraphDef, tensors: list[str], photo: NDArray[np.uint8]) -> list[NDArray[Any]]:
-    """Run a graph on one photo and return the named tensors."""
+def run(
+    graph: GraphDef, tensors: list[str], photos: list[NDArray[np.uint8]]
+) -> list[list[NDArray[Any]]]:
+    """Run a graph on photos and return the named tensors for each."""
     tf = import_tensorflow()
     with tf.Graph().as_default() as imported:
         tf.import_graph_def(graph, name="")
@@ -91,8 +109,7 @@ def run(graph: GraphDef, tensors: list[str], photo: NDArray[np.uint8]) -> list[N
             intra_op_parallelism_threads=2, inter_op_parallelism_threads=1
         )
         with tf.compat.v1.Session(graph=imported, config=config) as session:
-            results: list[NDArray[Any]] = session.run(tensors, {"ImageTensor:0": photo[None]})
-            return results
+            return [session.run(tensors, {"ImageTensor:0": photo[None]}) for photo in photos]
 
 
 def _measure_norms(graph: GraphDef, crop: tuple[int, int]) -> Values:
@@ -111,10 +128,13 @@ def _measure_norms(graph: GraphDef, crop: tuple[int, int]) -> Values:
             node.attr["is_training"].b = True
             node.input[3] = node.input[4] = empty.name
     tensors = [f"{name}:{output}" for name in first.values() for output in (1, 2)]
-    seen = run(training, tensors, scene(*crop, _SCENE))
+    seen = [np.asarray(found) for found in zip(*run(training, tensors, _photos(crop)), strict=True)]
     values: Values = {}
-    for variable, mean, variance in zip(first, seen[::2], seen[1::2], strict=True):
-        spread = np.where(variance > 1e-8, np.sqrt(np.maximum(variance, 1e-8)), 1.0)
+    for variable, means, variances in zip(first, seen[::2], seen[1::2], strict=True):
+        mean, variance = means.mean(0), variances.mean(0) + means.var(0)
+        if not variances.any():  # one pixel, the image-level feature: photos must not all differ
+            variance = np.maximum(variance, 1)
+        spread = np.sqrt(np.where(variance > 1e-8, variance, 1))
         spread = 2.0 ** (np.round(np.log2(spread) * 4) / 4)
         values[variable] = np.asarray(np.round(mean / spread * 8) / 8 * spread, np.float32)
         scale = variable.replace("moving_mean", "moving_variance")
@@ -122,28 +142,44 @@ def _measure_norms(graph: GraphDef, crop: tuple[int, int]) -> Values:
     return values
 
 
-def _normalized_logits(
-    graph: GraphDef, landmarks: Landmarks, logits: NDArray[np.float32]
-) -> Values:
+def _measure_logits(graph: GraphDef, layers: list[str], crop: tuple[int, int]) -> Values:
+    """Scale and shift each label's logits; take out what tells whole photos apart.
+
+    Without the latter a dark photo would be one label, a light one another.
+    """
     tf = import_tensorflow()
-    consts = {node.name: node for node in graph.node if node.op == "Const"}
+    nodes = {node.name: node for node in graph.node}
 
     def value(name: str) -> NDArray[np.float32]:
-        return np.asarray(tf.make_ndarray(consts[name].attr["value"].tensor), np.float32)
+        return np.asarray(tf.make_ndarray(nodes[name].attr["value"].tensor), np.float32)
 
-    labels = logits.shape[-1]
-    flat = logits.reshape(-1, labels)
-    wanted = np.where(np.arange(labels) % max(1, labels // _WIDE_LABELS) == 0, _WIDE_SPREAD, _SPREAD)
-    factor = 2.0 ** (np.round(np.log2(wanted / np.maximum(flat.std(0), 1e-3)) * 4) / 4)
-    shift = np.round(flat.mean(0) * factor * 16) / 16
+    inputs = [_tensor(nodes[f"{layer}/Conv2D"].input[0]) for layer in layers]
+    seen = run(graph, inputs, _photos(crop))
+    logits: list[Any] = [0.0] * len(seen)
     values: Values = {}
-    for place, scope in enumerate(landmarks.logits_variables):
-        weights, biases = value(f"{scope}/weights"), value(f"{scope}/biases")
-        values[f"{scope}/weights"] = np.asarray(weights * factor, np.float32)
-        values[f"{scope}/biases"] = np.asarray(
-            biases * factor - (shift if place == 0 else 0), np.float32
-        )
+    for layer, features in zip(layers, zip(*seen, strict=True), strict=True):
+        weights = value(f"{layer}/weights")[0, 0]
+        means = np.stack([feature.mean((0, 1, 2)) for feature in features])
+        _, _, directions = np.linalg.svd(means - means.mean(0), full_matrices=False)
+        directions = directions[: len(seen) - 1]
+        weights = weights - directions.T @ (directions @ weights)
+        values[f"{layer}/weights"] = weights
+        logits = [total + feature @ weights for total, feature in zip(logits, features, strict=True)]
+    spread = np.sqrt(np.mean([each.var((0, 1, 2)) for each in logits], 0))
+    center = np.mean([each.mean((0, 1, 2)) for each in logits], 0)
+    labels = spread.size
+    wide = np.arange(labels) % max(1, labels // _WIDE_LABELS) == 0
+    factor = np.where(wide, _WIDE_SPREAD, _SPREAD) / np.maximum(spread, 1e-3)
+    for place, layer in enumerate(layers):
+        biases = np.random.default_rng(labels).uniform(-0.2, 0.2, labels)
+        biases -= center * factor if place == 0 else 0
+        values[f"{layer}/weights"] = _on_grid(values[f"{layer}/weights"] * factor)[None, None]
+        values[f"{layer}/biases"] = _on_grid(biases)
     return values
+
+
+def _on_grid(values: NDArray[Any]) -> NDArray[np.float32]:
+    return np.asarray(np.round(values * 1024) / 1024, np.float32)
 
 
 def _variable(read: str) -> str:

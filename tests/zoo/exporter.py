@@ -1,6 +1,6 @@
 """Assemble an export as DeepLab's script does: preprocessing, network, labels of the photo's size.
 
-The values of batch norms, the last layer and quantization ranges are measured on a made-up scene,
+The values of batch norms, the last layer and quantization ranges are measured on made-up scenes,
 as training would leave them: see `tests.zoo.calibration`.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.zoo.calibration import Landmarks, measure, measure_ranges, with_values
+from tests.zoo.calibration import measure, measure_ranges, with_values
 from tests.zoo.export import Export, scaled_size
 from tests.zoo.head import add_head
 from tests.zoo.layers import Layers
@@ -48,11 +48,11 @@ def build(export: Export, seed: int = SEED) -> GraphDef:
     >>> from tests.zoo import FAMILY, build, serialize
     >>> data = serialize(build(FAMILY["mnv2_257"]))  # doctest: +SKIP
     """
-    graph, landmarks = _assemble(replace(export, quantization_aware=False), seed)
-    values = measure(graph, landmarks, export.crop)
+    graph, logits_layers = _assemble(replace(export, quantization_aware=False), seed)
+    values = measure(graph, logits_layers, export.crop)
     if export.quantization_aware:
-        graph, landmarks = _assemble(export, seed)
-        values |= measure_ranges(with_values(graph, values), landmarks, export.crop)
+        graph, _ = _assemble(export, seed)
+        values |= measure_ranges(with_values(graph, values), export.crop)
     return as_written(with_values(graph, values), export)
 
 
@@ -61,8 +61,8 @@ def serialize(graph: GraphDef) -> bytes:
     return bytes(graph.SerializeToString(deterministic=True))
 
 
-def _assemble(export: Export, seed: int) -> tuple[GraphDef, Landmarks]:
-    """Build the graph with nothing measured yet."""
+def _assemble(export: Export, seed: int) -> tuple[GraphDef, tuple[str, ...]]:
+    """Build the graph with nothing measured yet; name the layers whose sum the logits are."""
     tf = import_tensorflow()
     layers = Layers(
         seed, quantization_aware=export.quantization_aware, dilations=export.dilations
@@ -73,16 +73,15 @@ def _assemble(export: Export, seed: int) -> tuple[GraphDef, Landmarks]:
         prepared = prepare(photo, export)
         if export.scales == (1.0,) and not export.flipped:
             logits = _logits(layers, prepared.image, export, 1.0)
-            first = logits
             labels, probabilities = _predict(tf, logits, prepared.image, export)
         else:
-            first, labels, probabilities = _predict_averaged(layers, prepared.image, export)
+            labels, probabilities = _predict_averaged(layers, prepared.image, export)
         finish = _finish_2018 if export.layout == "2018" else _finish_2020
         outputs = finish(tf, labels, probabilities, prepared)
     graph_def = tf.compat.v1.graph_util.extract_sub_graph(
         graph.as_graph_def(add_shapes=export.output_shapes), outputs
     )
-    return graph_def, Landmarks(first.name, tuple(dict.fromkeys(layers.logits_variables)))
+    return graph_def, tuple(dict.fromkeys(layers.logits_layers))
 
 
 def _logits(layers: Layers, image: Any, export: Export, scale: float) -> Any:
@@ -130,16 +129,12 @@ def _predict(tf: Any, logits: Any, image: Any, export: Export) -> tuple[Any, Any
     return tf.squeeze(labels, [3]), probabilities
 
 
-def _predict_averaged(layers: Layers, image: Any, export: Export) -> tuple[Any, Any, Any]:
+def _predict_averaged(layers: Layers, image: Any, export: Export) -> tuple[Any, Any]:
     """Add the mean of the probabilities over scales and, where asked for, the mirrored photo."""
     tf = layers.tf
     members = []
-    first: Any = None
     for scale in export.scales:
-        logits = _logits(layers, image, export, scale)
-        if first is None or scale == 1.0:
-            first = logits
-        towers = [logits]
+        towers = [_logits(layers, image, export, scale)]
         if export.flipped:
             mirrored = _logits(layers, tf.reverse(image, [2]), export, scale)
             towers.append(tf.reverse(mirrored, [2]))
@@ -149,7 +144,7 @@ def _predict_averaged(layers: Layers, image: Any, export: Export) -> tuple[Any, 
             )
             members.append(tf.expand_dims(tf.nn.softmax(large), 4))
     probabilities = tf.reduce_mean(tf.concat(members, 4), axis=4)
-    return first, tf.argmax(probabilities, 3, name="ArgMax"), probabilities
+    return tf.argmax(probabilities, 3, name="ArgMax"), probabilities
 
 
 def _size(tf: Any, image: Any, export: Export) -> Any:

@@ -90,7 +90,7 @@ FAMILY: dict[str, Export] = {
         labels=21,
     ),
     "mnv3_small": _SMALL,
-    "mnv3_small_os16": replace(_SMALL, output_stride=16, labels=2),
+    "mnv3_small_os16": replace(_SMALL, output_stride=16),
     # Xception
     "xception_41": replace(_XCEPTION, backbone="xception_41"),
     "xception_65_os8": replace(_XCEPTION, output_stride=8, atrous_rates=(12, 24, 36)),

@@ -38,7 +38,7 @@ class Layers:
         self.seed = seed
         self.quantization_aware = quantization_aware
         self.dilations = dilations
-        self.logits_variables: list[str] = []
+        self.logits_layers: list[str] = []
         self._variables: dict[str, Any] = {}
         self._path: list[str] = []
 
@@ -184,7 +184,7 @@ class Layers:
 
     def logits(self, x: Any, labels: int, name: str) -> Any:
         """Add a 1x1 convolution with biases that gives logits, or a summand of them."""
-        self.logits_variables.append("/".join([*self._path, name]))
+        self.logits_layers.append("/".join([*self._path, name]))
         return self.convolution(x, labels, 1, name, epsilon=None)
 
     def pad(self, x: Any, margin: int) -> Any:
