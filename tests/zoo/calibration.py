@@ -8,12 +8,14 @@ count or processor does not change them.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.zoo.running import run
 from tests.zoo.scenes import scene
 from toolkit.graphs import import_tensorflow
 
@@ -79,11 +81,12 @@ def _rounded(value: float) -> float:
     return float(np.round(value / step) * step)
 
 
-def _photos(crop: tuple[int, int]) -> list[NDArray[np.uint8]]:
+@functools.cache
+def _photos(crop: tuple[int, int]) -> tuple[NDArray[np.uint8], ...]:
     """Return scenes that the graph need not resize, with and without padding."""
     height, width = crop
     sizes = [crop, (height * 2 // 3, width), (height, width * 3 // 4), crop, crop]
-    return [scene(*size, seed) for seed, size in enumerate(sizes, 1)]
+    return tuple(scene(*size, seed) for seed, size in enumerate(sizes, 1))
 
 
 def with_values(graph: GraphDef, values: Values) -> GraphDef:
@@ -96,20 +99,6 @@ def with_values(graph: GraphDef, values: Values) -> GraphDef:
             tensor = tf.make_tensor_proto(values[node.name], dtype=tf.float32)
             node.attr["value"].tensor.CopyFrom(tensor)
     return changed
-
-
-def run(
-    graph: GraphDef, tensors: list[str], photos: list[NDArray[np.uint8]]
-) -> list[list[NDArray[Any]]]:
-    """Run a graph on photos and return the named tensors for each."""
-    tf = import_tensorflow()
-    with tf.Graph().as_default() as imported:
-        tf.import_graph_def(graph, name="")
-        config = tf.compat.v1.ConfigProto(
-            intra_op_parallelism_threads=2, inter_op_parallelism_threads=1
-        )
-        with tf.compat.v1.Session(graph=imported, config=config) as session:
-            return [session.run(tensors, {"ImageTensor:0": photo[None]}) for photo in photos]
 
 
 def _measure_norms(graph: GraphDef, crop: tuple[int, int]) -> Values:
@@ -164,7 +153,9 @@ def _measure_logits(graph: GraphDef, layers: list[str], crop: tuple[int, int]) -
         directions = directions[: len(seen) - 1]
         weights = weights - directions.T @ (directions @ weights)
         values[f"{layer}/weights"] = weights
-        logits = [total + feature @ weights for total, feature in zip(logits, features, strict=True)]
+        logits = [
+            total + feature @ weights for total, feature in zip(logits, features, strict=True)
+        ]
     spread = np.sqrt(np.mean([each.var((0, 1, 2)) for each in logits], 0))
     center = np.mean([each.mean((0, 1, 2)) for each in logits], 0)
     labels = spread.size

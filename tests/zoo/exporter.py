@@ -42,11 +42,6 @@ def build(export: Export, seed: int = SEED) -> GraphDef:
     GraphDef
         With ``ImageTensor:0`` and ``SemanticPredictions:0``, in the layout of 2020 also
         ``SemanticProbabilities:0``; the same bytes for the same arguments.
-
-    Examples
-    --------
-    >>> from tests.zoo import FAMILY, build, serialize
-    >>> data = serialize(build(FAMILY["mnv2_257"]))  # doctest: +SKIP
     """
     graph, logits_layers = _assemble(replace(export, quantization_aware=False), seed)
     values = measure(graph, logits_layers, export.crop)
@@ -64,9 +59,7 @@ def serialize(graph: GraphDef) -> bytes:
 def _assemble(export: Export, seed: int) -> tuple[GraphDef, tuple[str, ...]]:
     """Build the graph with nothing measured yet; name the layers whose sum the logits are."""
     tf = import_tensorflow()
-    layers = Layers(
-        seed, quantization_aware=export.quantization_aware, dilations=export.dilations
-    )
+    layers = Layers(seed, quantization_aware=export.quantization_aware, dilations=export.dilations)
     graph = tf.Graph()
     with graph.as_default():
         photo = tf.compat.v1.placeholder(tf.uint8, [1, None, None, 3], name="ImageTensor")

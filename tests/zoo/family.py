@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 from tests.zoo.export import Export
+from tests.zoo.exporter import build, serialize
 
 _FITTED = Export(min_resize=257, max_resize=257)
 _CITYSCAPES = Export(crop=(513, 1025), labels=19)
@@ -29,9 +31,7 @@ _SMALL = replace(
     max_resize=257,
     labels=21,
 )
-_XCEPTION = replace(
-    _FITTED, backbone="xception_65", atrous_rates=(6, 12, 18), decoder_stride=4
-)
+_XCEPTION = replace(_FITTED, backbone="xception_65", atrous_rates=(6, 12, 18), decoder_stride=4)
 _RESNET = replace(_XCEPTION, backbone="resnet_v1_50_beta")
 
 FAMILY: dict[str, Export] = {
@@ -104,3 +104,9 @@ FAMILY: dict[str, Export] = {
         _RESNET, output_stride=8, separable=False, dilations="attribute"
     ),
 }
+
+
+@functools.cache
+def member(name: str) -> bytes:
+    """Return the serialized graph of a member; each is built once in a process."""
+    return serialize(build(FAMILY[name]))

@@ -211,7 +211,9 @@ class Layers:
         if kind == "hard_swish":
             with tf.compat.v1.name_scope("hard_swish"):
                 gate = tf.nn.relu6(tf.raw_ops.AddV2(x=x, y=3.0, name="add"))
-                return tf.multiply(tf.multiply(x, gate, name="mul"), np.float32(1 / 6), name="mul_1")
+                return tf.multiply(
+                    tf.multiply(x, gate, name="mul"), np.float32(1 / 6), name="mul_1"
+                )
         if kind == "hard_sigmoid":
             gate = tf.nn.relu6(tf.raw_ops.AddV2(x=x, y=3.0, name="add"))
             return tf.multiply(gate, 0.16667, name="mul")

@@ -23,7 +23,7 @@ _STAGES = [
 class Stride:
     """Keeps the map from getting smaller than the output stride.
 
-    A block whose stride is refused runs at the rate so far; the blocks after it run at a higher one.
+    A block whose stride is refused runs at the rate so far; those after it run at a higher one.
     """
 
     limit: int

@@ -99,9 +99,7 @@ def _resize_to_range(tf: Any, image: Any, export: Export) -> Any:
 
 
 def _sides(tf: Any, height: Any, width: Any, ratio: Any) -> Any:
-    return tf.stack(
-        [tf.cast(tf.math.ceil(side * ratio), tf.int32) for side in (height, width)]
-    )
+    return tf.stack([tf.cast(tf.math.ceil(side * ratio), tf.int32) for side in (height, width)])
 
 
 def _resized(tf: Any, image: Any, size: Any) -> Any:
@@ -115,7 +113,10 @@ def _resized(tf: Any, image: Any, size: Any) -> Any:
 def _control_flow(tf: Any, kind: str) -> Iterator[None]:
     """Have ``cond`` write Switch and Merge ("v1"), or a node with functions."""
     before = tf.compat.v1.control_flow_v2_enabled()
-    choose = {True: tf.compat.v1.enable_control_flow_v2, False: tf.compat.v1.disable_control_flow_v2}
+    choose = {
+        True: tf.compat.v1.enable_control_flow_v2,
+        False: tf.compat.v1.disable_control_flow_v2,
+    }
     choose[kind != "v1"]()
     try:
         yield

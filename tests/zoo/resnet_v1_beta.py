@@ -12,7 +12,9 @@ _BLOCKS = [(4, 3, 2), (5, 2, 2), (6, 2, 2), (8, 3, 1)]
 _EPSILON = 1e-5
 
 
-def resnet_v1(layers: Layers, x: Any, *, beta: bool, output_stride: int) -> tuple[Any, dict[int, Any]]:
+def resnet_v1(
+    layers: Layers, x: Any, *, beta: bool, output_stride: int
+) -> tuple[Any, dict[int, Any]]:
     """Add ResNet-v1-50 with its blocks cut short.
 
     Returns

@@ -16,6 +16,7 @@ _NEWER_ATTRIBUTES = {
         "Cast": ["Truncate"],
         "Conv2D": ["dilations", "explicit_paddings"],
         "DepthwiseConv2dNative": ["dilations", "explicit_paddings"],
+        "Equal": ["incompatible_shape_error"],
         "FusedBatchNorm": ["U", "exponential_avg_factor"],
         "MaxPool": ["explicit_paddings"],
         "ResizeBilinear": ["half_pixel_centers"],
@@ -25,7 +26,9 @@ _NEWER_ATTRIBUTES = {
         "DepthwiseConv2dNative": ["explicit_paddings"],
         "Equal": ["incompatible_shape_error"],
         "FusedBatchNormV3": ["exponential_avg_factor"],
+        "If": ["_read_only_resource_inputs"],
         "MaxPool": ["explicit_paddings"],
+        "StatelessIf": ["_read_only_resource_inputs"],
     },
 }
 
@@ -40,8 +43,11 @@ def as_written(graph: GraphDef, export: Export) -> GraphDef:
     written.versions.producer = _PRODUCERS[export.layout]
     written.versions.ClearField("min_consumer")
     for node in written.node:
+        node.attr.pop("_has_manual_control_dependencies", None)
         if export.layout == "2018":
             node.op = _OLDER_NAMES.get(node.op, node.op)
+            node.name = _older(node.name)
+            node.input[:] = [_older(name) for name in node.input]
         for attribute in _NEWER_ATTRIBUTES[export.layout].get(node.op, ()):
             node.attr.pop(attribute, None)
         if node.op == "Identity" and node.name.endswith("/read"):
@@ -50,6 +56,10 @@ def as_written(graph: GraphDef, export: Export) -> GraphDef:
             node.op = "If"
     _name_functions(written)
     return written
+
+
+def _older(name: str) -> str:
+    return name.replace("/FusedBatchNormV3", "/FusedBatchNorm")
 
 
 def _name_functions(graph: GraphDef) -> None:

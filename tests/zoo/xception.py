@@ -74,8 +74,8 @@ def xception(
                     step, rate = stride.step(block.stride if unit == block.modules else 1)
                     with layers.scope(f"unit_{unit}"), layers.scope("xception_module"):
                         x = _module(layers, x, block, maps, stride=step, rate=rate)
-    unit = f"{name}/entry_flow/block{_DECODER_BLOCK[name]}/unit_1"
-    return x, {4: maps[f"{unit}/xception_module/separable_conv2_pointwise"]}
+    skip = f"{name}/entry_flow/block{_DECODER_BLOCK[name]}/unit_1/xception_module"
+    return x, {4: maps[f"{skip}/separable_conv2_pointwise"]}
 
 
 def _module(
