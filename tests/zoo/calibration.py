@@ -26,6 +26,8 @@ Values = dict[str, NDArray[np.float32]]
 
 _MARGIN = 1.1
 _WIDE_LABELS = 4
+_DIRECTIONS = 4
+_NOISE = 0.05
 _WIDE_SPREAD, _SPREAD = 3.0, 1.0
 
 
@@ -123,7 +125,8 @@ def _measure_norms(graph: GraphDef, crop: tuple[int, int]) -> Values:
         mean, variance = means.mean(0), variances.mean(0) + means.var(0)
         if not variances.any():  # one pixel, the image-level feature: photos must not all differ
             variance = np.maximum(variance, 1)
-        spread = np.sqrt(np.where(variance > 1e-8, variance, 1))
+        # a channel with little to say keeps it little: enlarged it would be noise
+        spread = np.sqrt(np.maximum(variance, max(variance.mean(), 1e-6)))
         spread = 2.0 ** (np.round(np.log2(spread) * 4) / 4)
         values[variable] = np.asarray(np.round(mean / spread * 8) / 8 * spread, np.float32)
         scale = variable.replace("moving_mean", "moving_variance")
@@ -132,10 +135,7 @@ def _measure_norms(graph: GraphDef, crop: tuple[int, int]) -> Values:
 
 
 def _measure_logits(graph: GraphDef, layers: list[str], crop: tuple[int, int]) -> Values:
-    """Scale and shift each label's logits; take out what tells whole photos apart.
-
-    Without the latter a dark photo would be one label, a light one another.
-    """
+    """Have the last layer look at what tells areas apart; scale and shift each label's logits."""
     tf = import_tensorflow()
     nodes = {node.name: node for node in graph.node}
 
@@ -148,10 +148,7 @@ def _measure_logits(graph: GraphDef, layers: list[str], crop: tuple[int, int]) -
     values: Values = {}
     for layer, features in zip(layers, zip(*seen, strict=True), strict=True):
         weights = value(f"{layer}/weights")[0, 0]
-        means = np.stack([feature.mean((0, 1, 2)) for feature in features])
-        _, _, directions = np.linalg.svd(means - means.mean(0), full_matrices=False)
-        directions = directions[: len(seen) - 1]
-        weights = weights - directions.T @ (directions @ weights)
+        weights = _telling_areas(features) @ weights
         values[f"{layer}/weights"] = weights
         logits = [
             total + feature @ weights for total, feature in zip(logits, features, strict=True)
@@ -167,6 +164,25 @@ def _measure_logits(graph: GraphDef, layers: list[str], crop: tuple[int, int]) -
         values[f"{layer}/weights"] = _on_grid(values[f"{layer}/weights"] * factor)[None, None]
         values[f"{layer}/biases"] = _on_grid(biases)
     return values
+
+
+def _telling_areas(features: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Return the projection to the features that vary inside a photo, not between photos.
+
+    Without it a dark photo would be one label, a light one another. What varies little counts as
+    noise: quantization must not decide the label.
+    """
+    maps = [feature.reshape(-1, feature.shape[-1]).astype(np.float64) for feature in features]
+    inside = np.mean([np.cov(each, rowvar=False) for each in maps], 0)
+    between = np.cov(np.stack([each.mean(0) for each in maps]), rowvar=False)
+    channels = len(inside)
+    noise = np.trace(inside) / channels * _NOISE
+    root = np.linalg.inv(np.linalg.cholesky(between + noise * np.eye(channels)))
+    _, directions = np.linalg.eigh(root @ inside @ root.T)
+    basis = root.T @ directions[:, -_DIRECTIONS:]
+    basis /= np.linalg.norm(basis, axis=0)
+    projection: NDArray[np.float64] = basis @ np.linalg.pinv(basis)
+    return projection
 
 
 def _on_grid(values: NDArray[Any]) -> NDArray[np.float32]:

