@@ -43,10 +43,12 @@ def build(export: Export, seed: int = SEED) -> GraphDef:
         With ``ImageTensor:0`` and ``SemanticPredictions:0``, in the layout of 2020 also
         ``SemanticProbabilities:0``; the same bytes for the same arguments.
     """
-    graph, logits_layers = _assemble(replace(export, quantization_aware=False), seed)
+    plain = replace(export, scales=(1.0,), flipped=False, quantization_aware=False)
+    graph, logits_layers = _assemble(plain, seed)
     values = measure(graph, logits_layers, export.crop)
-    if export.quantization_aware:
+    if export != plain:
         graph, _ = _assemble(export, seed)
+    if export.quantization_aware:
         values |= measure_ranges(with_values(graph, values), export.crop)
     return as_written(with_values(graph, values), export)
 

@@ -6,6 +6,7 @@ import collections
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from tests.zoo import FAMILY, Export, build, member, serialize
 from tests.zoo.running import run
 from tests.zoo.scenes import scene
 from toolkit.graphs import import_tensorflow
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.tensorflow
 
@@ -122,7 +125,7 @@ def test_another_process_builds_the_same_bytes() -> None:
     )
     hashes = [
         subprocess.run(
-            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT
         ).stdout
         for _ in range(2)
     ]
