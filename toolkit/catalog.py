@@ -55,10 +55,18 @@ class Network:
         Height and width in pixels of the square or rectangle the graph resizes and pads to.
     labels : tuple of str
         Name of each label; its place is its number in the label map.
+    resizes : bool
+        Whether the graph resizes what it is given to fit its crop. Of a graph that does not, no
+        side may be longer than the crop's.
     """
 
     crop: tuple[int, int]
     labels: tuple[str, ...]
+    resizes: bool = True
+
+    def takes(self, height: int, width: int) -> bool:
+        """Whether an image of this size can be given to the graph."""
+        return self.resizes or (height <= self.crop[0] and width <= self.crop[1])
 
     def label_id(self, subject: str) -> int | None:
         """Return the number of the label given by name or number, None where there is none.

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from toolkit.backends.onnx import OnnxBackend
 from toolkit.backends.tf import TfBackend
-from toolkit.errors import ExportError, MissingDependencyError
+from toolkit.catalog import Network
+from toolkit.errors import BackendError, ExportError, MissingDependencyError
 from toolkit.graphs import FrozenGraph, GraphContract
 from toolkit.host import available_cores
 from toolkit.media import demo_photo, read_photo
@@ -51,6 +52,9 @@ class InputReport:
         that label alone; None where there is no export.
     logit_difference : float or None
         Largest absolute difference of the logits; None where they can't be compared.
+    refusal : str or None
+        Why the graph itself does not take the image, as one that pads to its crop and was given a
+        larger one; nothing else was looked at then.
     """
 
     name: str
@@ -61,6 +65,7 @@ class InputReport:
     labels: tuple[int, ...]
     export: LabelComparison | None
     logit_difference: float | None
+    refusal: str | None = None
 
     @property
     def kept(self) -> bool:
@@ -110,14 +115,22 @@ class VerifyReport:
     @property
     def passed(self) -> bool:
         """Whether every input passed; of an export that may change labels, all of them together."""
+        taken = [found for found in self.inputs if found.refusal is None]
+        if not taken:
+            return False
         if self.least_agreement is None or self.agreement is None:
-            return all(found.passed for found in self.inputs)
-        kept = all(found.kept for found in self.inputs)
+            return all(found.passed for found in taken)
+        kept = all(found.kept for found in taken)
         return kept and self.agreement >= self.least_agreement
 
 
-def synthetic_images() -> dict[str, NDArray[np.uint8]]:
-    """Make one smooth colourful image per size in `SIZES`, the same ones every time.
+def synthetic_images(network: Network | None = None) -> dict[str, NDArray[np.uint8]]:
+    """Make one smooth colorful image per size in `SIZES`, the same ones every time.
+
+    Parameters
+    ----------
+    network : Network, optional
+        One that does not resize is given no image larger than its crop.
 
     Returns
     -------
@@ -128,7 +141,11 @@ def synthetic_images() -> dict[str, NDArray[np.uint8]]:
 
     generator = np.random.default_rng(SEED)
     images = {}
-    for height, width in SIZES:
+    sizes = list(SIZES)
+    if network is not None and not network.resizes:
+        rows, columns = network.crop
+        sizes = [(min(height, rows), min(width, columns)) for height, width in SIZES]
+    for height, width in dict.fromkeys(sizes):
         coarse = generator.integers(0, 256, (6, 6, 3), dtype=np.uint8)
         smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
         images[f"{width}x{height}"] = np.asarray(smooth, np.uint8).reshape(height, width, 3)
@@ -198,8 +215,8 @@ def verify_model(
         TensorFlow, or with an export the onnx package, is not installed.
     """
     threads = threads or available_cores()
-    inputs = {**(images or {}), **synthetic_images()}
     with TfBackend(graph, threads=threads) as reference:
+        inputs = {**(images or {}), **synthetic_images(reference.network)}
         candidate = None if export is None else _Candidate(graph, export, threads)
         found = []
         for done, (name, image) in enumerate(inputs.items()):
@@ -219,7 +236,11 @@ def verify_model(
 def _check(
     name: str, image: NDArray[np.uint8], reference: TfBackend, candidate: _Candidate | None
 ) -> InputReport:
-    first = reference.refer(image)
+    size = image.shape[0], image.shape[1]
+    try:
+        first = reference.refer(image)
+    except BackendError as error:
+        return InputReport(name, size, False, False, False, (), None, None, error.problem)
     labels = [int(number) for number in np.unique(first.labels)]
     export, difference = None, None
     if candidate is not None:
@@ -231,7 +252,7 @@ def _check(
         difference = candidate.logit_difference(image, first.logits)
     return InputReport(
         name=name,
-        size=(image.shape[0], image.shape[1]),
+        size=size,
         shape_kept=first.labels.shape == image.shape[:2],
         in_range=labels[0] >= 0 and labels[-1] < len(reference.network.labels),
         repeatable=bool(np.array_equal(first.labels, reference.segment(image))),

@@ -55,7 +55,12 @@ def check_tensors(path: Path, inputs: set[str], outputs: set[str]) -> bool:
 
 
 def feed_of(
-    path: Path, image: NDArray[np.uint8], subject: int | None, *, one_subject: bool
+    path: Path,
+    image: NDArray[np.uint8],
+    subject: int | None,
+    *,
+    one_subject: bool,
+    network: Network | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Make what a model is fed with.
 
@@ -67,18 +72,47 @@ def feed_of(
     subject : int or None
     one_subject : bool
         Whether the model takes a subject; one that doesn't is not fed with it.
+    network : Network, optional
+        The model's, where the image's size is to be checked.
 
     Raises
     ------
     BackendError
-        It takes a subject, and none is named.
+        It takes a subject, and none is named, or does not resize and the image is too large.
     """
+    if network is not None:
+        check_size(path, image, network)
     feed: dict[str, NDArray[Any]] = {INPUT.name: np.ascontiguousarray(image[np.newaxis])}
     if one_subject:
         if subject is None:
             raise BackendError(f"{path} gives one subject's mask", "name the subject")
         feed[SUBJECT.name] = np.array(subject, np.int64)
     return feed
+
+
+def check_size(path: Path, image: NDArray[np.uint8], network: Network) -> None:
+    """Refuse an image that is larger than a network which does not resize.
+
+    Parameters
+    ----------
+    path : Path
+        For the message.
+    image : (h, w, 3) uint8 RGB
+    network : Network
+
+    Raises
+    ------
+    BackendError
+        It is.
+    """
+    height, width = image.shape[:2]
+    if not network.takes(height, width):
+        rows, columns = network.crop
+        raise BackendError(
+            f"{path} does not resize photos: {width}x{height} pixels are more than its crop's "
+            f"{columns}x{rows}",
+            "resize the photo to fit first, as toolkit portrait does",
+        )
 
 
 def network_of(path: Path, metadata: Mapping[str, str]) -> Network:
@@ -99,7 +133,8 @@ def network_of(path: Path, metadata: Mapping[str, str]) -> Network:
     """
     try:
         height, width = json.loads(metadata["crop"])
-        return Network((int(height), int(width)), tuple(json.loads(metadata["labels"])))
+        resizes = json.loads(metadata.get("resizes", "true")) is not False
+        return Network((int(height), int(width)), tuple(json.loads(metadata["labels"])), resizes)
     except KeyError:
         log.warning("%s does not say its crop and labels; taking 513x513 and VOC's", path)
         return Network((513, 513), generic_labels(21))

@@ -95,7 +95,9 @@ class OnnxBackend(Closing):
         BackendError
             The runtime failed.
         """
-        feed = feed_of(self.path, image, subject, one_subject=self.one_subject)
+        feed = feed_of(
+            self.path, image, subject, one_subject=self.one_subject, network=self.network
+        )
         return run_session(self._session, self.path, outputs, feed)
 
     def close(self) -> None:

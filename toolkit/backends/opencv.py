@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.backends.base import Closing, check_provider, subject_margin
-from toolkit.backends.export import check_present, check_tensors, network_of
+from toolkit.backends.export import check_present, check_size, check_tensors, network_of
 from toolkit.backends.onnx import PROVIDER, open_session, run_session
 from toolkit.catalog import INPUT, OUTPUT
 from toolkit.errors import BackendError, ExportError, MissingDependencyError
@@ -120,6 +120,7 @@ class OpencvBackend(Closing):
     def _run(
         self, image: NDArray[np.uint8]
     ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float32]]:
+        check_size(self.path, image, self.network)
         prepared = self._prepare(image)
         try:
             with self._lock:

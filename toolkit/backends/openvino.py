@@ -100,7 +100,9 @@ class OpenvinoBackend(Closing):
         return found[OUTPUT.name][0], subject_margin(found[LOGITS.name][0], subject)
 
     def _infer(self, image: NDArray[np.uint8], subject: int | None) -> Any:
-        feed = feed_of(self.path, image, subject, one_subject=self.one_subject)
+        feed = feed_of(
+            self.path, image, subject, one_subject=self.one_subject, network=self.network
+        )
         try:
             if not hasattr(self._requests, "own"):
                 self._requests.own = self._compiled.create_infer_request()

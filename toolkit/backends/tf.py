@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.backends.base import Closing, check_provider, subject_margin
+from toolkit.backends.export import check_size
 from toolkit.catalog import INPUT, OUTPUT
 from toolkit.errors import BackendError, GraphError
 from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph, parse_graph
@@ -136,6 +137,7 @@ class TfBackend(Closing):
     def _run(
         self, fetches: str | list[str], image: NDArray[np.uint8], feed: dict[str, Any] | None = None
     ) -> Any:
+        check_size(self.graph.source, image, self.network)
         try:
             return self._session.run(fetches, {INPUT.name: image[np.newaxis], **(feed or {})})
         except self._errors as error:

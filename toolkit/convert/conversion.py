@@ -24,6 +24,7 @@ from toolkit.convert.loggers import quiet
 from toolkit.convert.manifest import Manifest
 from toolkit.convert.profiles import Profile, find_profile
 from toolkit.convert.quantize import LEAST_OPSET, Quantisation, quantize
+from toolkit.convert.repairs import repair
 from toolkit.errors import (
     BackendError,
     ConversionError,
@@ -37,6 +38,7 @@ from toolkit.graphs import (
     normal_form,
     parse_graph,
 )
+from toolkit.graphs.operations import FAKE_QUANTIZATION
 from toolkit.parity import NEAR_TIE
 from toolkit.store import Store
 from toolkit.verify import VerifyReport, verify_model
@@ -48,6 +50,10 @@ log = logging.getLogger(__name__)
 
 OPSETS = range(11, 19)
 DEFAULT_OPSET = 18
+LEAST_AGREEMENT_OF_ROUNDED = 0.98
+"""Of a graph that rounds its maps to levels: what runtimes compute differs in the last bit, and a
+value between two levels then moves by a whole one, so that the near-tie rule can't hold."""
+
 DEFAULT_PROFILES = ("exact", "plain")
 """The first that takes a graph is its default: both give TF1's labels, the first with less work."""
 
@@ -231,10 +237,11 @@ def export_graph(
             f"converting needs tf2onnx and onnx ({error})",
             "convert",
         ) from error
+    graph_def = parse_graph(graph)
     with quiet("tf2onnx", "tensorflow"):
         try:
             model, _ = tf2onnx.convert.from_graph_def(
-                normal_form(parse_graph(graph), network.crop, graph.source),
+                normal_form(graph_def, network.crop, graph.source),
                 input_names=[INPUT.name],
                 output_names=[OUTPUT.name],
                 opset=opset,
@@ -243,13 +250,14 @@ def export_graph(
             # What tf2onnx raises for an operation it can't express; its message names it.
             reason = str(error).splitlines()[0]
             raise BackendError(f"tf2onnx does not convert {graph.source}: {reason}") from error
-    model, skipped = profile.apply(model, network.crop)
+    model, skipped = profile.apply(repair(model), network.crop)
     for name, reason in skipped.items():
         log.info("profile %s without %s: %s", profile.name, name, reason)
     quantisation = None
     if calibration:
         model, quantisation = quantize(model, calibration, progress=progress)
-    _describe(model, graph, network, opset, profile, calibration)
+    rounded = any(node.op in FAKE_QUANTIZATION for node in graph_def.node)
+    _describe(model, graph, network, opset, profile, calibration, fake_quantized=rounded)
     try:
         model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
         onnx.checker.check_model(model, full_check=True)
@@ -267,6 +275,8 @@ def _describe(
     opset: int,
     profile: Profile,
     calibration: Calibration | None,
+    *,
+    fake_quantized: bool,
 ) -> None:
     """Name the free dimensions and write down what a reader of the file needs to know."""
     import onnx
@@ -288,10 +298,14 @@ def _describe(
         "output": OUTPUT.name,
         "crop": json.dumps(network.crop),
         "labels": json.dumps(network.labels),
+        "resizes": json.dumps(network.resizes),
         "tools": json.dumps(_tools(), sort_keys=True),
     }
-    if profile.least_agreement is not None:
-        metadata["least_agreement"] = json.dumps(profile.least_agreement)
+    least = profile.least_agreement
+    if least is None and fake_quantized:
+        least = LEAST_AGREEMENT_OF_ROUNDED
+    if least is not None:
+        metadata["least_agreement"] = json.dumps(least)
     if calibration:
         metadata["calibration"] = json.dumps(calibration.sha256)
     onnx.helper.set_model_props(model, dict(sorted(metadata.items())))

@@ -121,9 +121,14 @@ class Editor:
         from onnx import helper
 
         name = name or f"toolkit/{operation}_{len(self.model.graph.node)}"
-        self.model.graph.node.append(
+        return self.append(
             helper.make_node(operation, list(inputs), [name], name=name, **attributes)
         )
+
+    def append(self, node: NodeProto) -> str:
+        """Add a copy of a node of one output, and return the name of what it makes."""
+        name: str = node.output[0]
+        self.model.graph.node.append(node)
         self._producers[name] = self.model.graph.node[-1]
         return name
 

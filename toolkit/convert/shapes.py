@@ -115,7 +115,8 @@ def _computed(
                 list(given.values()),
             )
             alone = helper.make_model(graph, opset_imports=list(model.opset_import))
-            value = np.asarray(ReferenceEvaluator(alone).run([name], {})[0])
+            results: Any = ReferenceEvaluator(alone).run([name], {})
+            value = np.asarray(results[0])
         if value.size <= MOST_VALUES:
             computed[name] = numpy_helper.from_array(value, name)
     return computed

@@ -9,8 +9,11 @@ from typing import Any
 
 from toolkit.catalog import INPUT, OUTPUT, Network, TensorSpec, generic_labels
 from toolkit.errors import GraphError
+from toolkit.graphs.anatomy import Anatomy, find_anatomy
 from toolkit.graphs.frozen import FrozenGraph
 from toolkit.graphs.loading import import_tensorflow, parse_graph
+from toolkit.graphs.normal_form import simplify
+from toolkit.graphs.operations import FAKE_QUANTIZATION
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class GraphContract:
     argmax: str
     output_dtype: str
     operations: dict[str, int]
+
+    @property
+    def fake_quantized(self) -> bool:
+        """Whether quantization-aware training left its rounding in the graph."""
+        return not FAKE_QUANTIZATION.isdisjoint(self.operations)
 
 
 def inspect_graph(graph: FrozenGraph) -> GraphContract:
@@ -69,18 +77,14 @@ def inspect_graph(graph: FrozenGraph) -> GraphContract:
     output_dtype = _check_tensor(loaded, OUTPUT, graph.source)
     argmax = _find_argmax(loaded, graph.source)
     logits = argmax.inputs[0]
-    shape = _logits_shape(tf, loaded, logits)
-    if len(shape) != 4:
-        raise GraphError(
-            graph.source, f"its ArgMax reads a tensor of rank {len(shape)}, not [1, h, w, labels]"
-        )
-    _, height, width, count = shape
+    anatomy = find_anatomy(simplify(graph_def, graph.source), argmax.name)
+    height, width, count = _sizes(tf, loaded, logits, anatomy, graph.source)
     labels = graph.labels if graph.labels and len(graph.labels) == count else generic_labels(count)
     operations: dict[str, int] = {}
     for node in graph_def.node:
         operations[node.op] = operations.get(node.op, 0) + 1
     return GraphContract(
-        network=Network((height, width), labels),
+        network=Network((height, width), labels, anatomy.resizes),
         logits=logits.name,
         argmax=argmax.outputs[0].name,
         output_dtype=output_dtype,
@@ -122,12 +126,40 @@ def _find_argmax(loaded: Any, source: Path) -> Any:
     raise GraphError(source, f"no ArgMax leads to {OUTPUT.name}")
 
 
-def _logits_shape(tf: Any, loaded: Any, logits: Any) -> list[int]:
-    """Return the logits' shape: from the graph where it is static, else by running one pixel."""
-    if logits.shape.is_fully_defined():
-        return list(logits.shape.as_list())
+def _sizes(
+    tf: Any, loaded: Any, logits: Any, anatomy: Anatomy, source: Path
+) -> tuple[int, int, int]:
+    """Return the crop's height and width, and the number of labels.
+
+    What the network reads of one pixel has the crop's size; only what lies before the network runs
+    for that. A network that runs at several scales enlarges all their logits to the crop.
+    """
+    wanted = []
+    if len(anatomy.entries) == 1:
+        (entry,) = anatomy.entries
+        wanted.append(loaded.get_tensor_by_name(f"{entry.node}:{entry.output}"))
+    shape = tuple(logits.shape.as_list()) if logits.shape.rank is not None else ()
+    if not shape or shape[-1] is None or (not wanted and not logits.shape.is_fully_defined()):
+        wanted.append(logits)
+    found = _run_pixel(tf, loaded, wanted, source) if wanted else [shape]
+    if wanted and wanted[-1] is logits:
+        shape = found[-1]
+    if len(shape) != 4 or len(found[0]) != 4:
+        raise GraphError(
+            source, f"its ArgMax reads a tensor of rank {len(shape)}, not [1, h, w, labels]"
+        )
+    _, height, width, _ = found[0]
+    return int(height), int(width), int(shape[3])
+
+
+def _run_pixel(tf: Any, loaded: Any, tensors: list[Any], source: Path) -> list[tuple[int, ...]]:
+    """Return the shapes of some tensors in a run of one pixel."""
     import numpy as np
 
-    with tf.compat.v1.Session(graph=loaded) as session:
-        pixel = np.zeros((1, 1, 1, 3), np.uint8)
-        return list(session.run(logits, {INPUT.name: pixel}).shape)
+    pixel = np.zeros((1, 1, 1, 3), np.uint8)
+    try:
+        with tf.compat.v1.Session(graph=loaded) as session:
+            return [found.shape for found in session.run(tensors, {INPUT.name: pixel})]
+    except tf.errors.OpError as error:
+        reason = str(error).splitlines()[0]
+        raise GraphError(source, f"it fails on an image of one pixel: {reason}") from error

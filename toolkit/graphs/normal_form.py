@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.catalog import OUTPUT
 from toolkit.errors import GraphError
+from toolkit.graphs.anatomy import find_anatomy
 from toolkit.graphs.branches import fold_choices, inline_functions
 from toolkit.graphs.fake_quantization import expand_fake_quantization
 from toolkit.graphs.loading import import_tensorflow
@@ -23,7 +24,7 @@ from toolkit.graphs.operations import BODIES
 from toolkit.graphs.rewiring import Rewiring, Tensor, data_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from tensorflow.compat.v1 import GraphDef, NodeDef
 
@@ -41,7 +42,8 @@ TRANSPARENT = frozenset(
 )
 """They give what they read."""
 
-CONVOLUTIONS = frozenset({"Conv2D", "DepthwiseConv2dNative"})
+RESULT = OUTPUT.name.partition(":")[0]
+"""The node that everything is needed for."""
 
 Shape = tuple[int | None, ...] | None
 
@@ -68,48 +70,65 @@ def normal_form(graph_def: GraphDef, crop: tuple[int, int], source: Path) -> Gra
     GraphError
         Its nodes read each other in a circle, or no condition explains a choice in it.
     """
-    output = OUTPUT.name.partition(":")[0]
+    graph = simplify(graph_def, source)
+    _drop_equal_resizes(graph, crop)
+    return graph.graph_def([RESULT])
+
+
+def simplify(graph_def: GraphDef, source: Path) -> Rewiring:
+    """Return the normal form but for resizes that only the crop tells to be of no effect.
+
+    Parameters
+    ----------
+    graph_def, source
+        As in `normal_form`.
+
+    Raises
+    ------
+    GraphError
+        As in `normal_form`.
+    """
     graph = Rewiring(graph_def)
     for node in graph.nodes.values():
         node.device = ""
         for key in ("_class", "_output_shapes"):
             node.attr.pop(key, None)
     try:
-        graph = _without_branches(graph, output, source)
-        _strip(graph, output)
+        graph = _without_branches(graph, source)
+        _strip(graph)
         expand_fake_quantization(graph)
-        _drop_equal_resizes(graph, output, crop)
-        return graph.graph_def([output])
+        return Rewiring(graph.graph_def([RESULT]))
     except ValueError as error:  # a circle, or a node that is not there
-        raise GraphError(source, f"is no graph that can be followed: {error}") from error
+        reason = str(error).splitlines()[0]
+        raise GraphError(source, f"its nodes can't be followed: {reason}") from error
 
 
-def _without_branches(graph: Rewiring, output: str, source: Path) -> Rewiring:
+def _without_branches(graph: Rewiring, source: Path) -> Rewiring:
     """Return the graph with every choice folded that can be; an If that can't be stays an If."""
     kept: set[str] = set()
     if not any(node.op in {*BODIES, "Merge"} for node in graph.nodes.values()):
         return graph
     while True:
-        trial = Rewiring(graph.graph_def([output]))
+        trial = Rewiring(graph.graph_def([RESULT]))
         origin = inline_functions(trial, source, keep=kept)
-        shapes = static_shapes(trial.graph_def([output]))
-        remaining = fold_choices(trial, shapes, [output], source)
+        shapes = static_shapes(trial.graph_def([RESULT]))
+        remaining = fold_choices(trial, shapes, [RESULT], source)
         again = {origin[name] for name in remaining if name in origin} - kept
         if not again:
             return trial
         kept |= again
 
 
-def _strip(graph: Rewiring, output: str) -> None:
+def _strip(graph: Rewiring) -> None:
     """Take out what no tensor depends on, and what gives what it reads."""
-    chosen = any(node.op in ("Merge", "Switch") for node in _needed(graph, output))
+    chosen = any(node.op in ("Merge", "Switch") for node in graph.ordered([RESULT]))
     changes = {}
     for node in graph.nodes.values():
         if not chosen:
             _drop_control_inputs(node)
         else:  # a Switch that stays tells by control inputs what belongs to its branches
             _drop_control_inputs(node, {name for name in graph.nodes if _is_check(graph, name)})
-        if node.op in TRANSPARENT and node.name != output:
+        if node.op in TRANSPARENT and node.name != RESULT:
             inputs = data_inputs(node)
             if not (chosen and any(graph.nodes[each.node].op == "Switch" for each in inputs)):
                 changes.update(
@@ -143,16 +162,13 @@ def _drop_control_inputs(node: NodeDef, names: Collection[str] | None = None) ->
     node.input.extend(kept)
 
 
-def _needed(graph: Rewiring, output: str) -> Iterable[NodeDef]:
-    return graph.ordered([output])
-
-
-def _drop_equal_resizes(graph: Rewiring, output: str, crop: tuple[int, int]) -> None:
+def _drop_equal_resizes(graph: Rewiring, crop: tuple[int, int]) -> None:
     """Take out bilinear resizes with aligned corners to the size that a map has already."""
-    stem = network_input(graph, output)
-    if stem is None:
+    argmax = choosing(graph)
+    entries = find_anatomy(graph, argmax).entries if argmax else ()
+    if len(entries) != 1:
         return
-    shapes = static_shapes(graph.graph_def([output]), stem, (1, *crop, 3))
+    shapes = static_shapes(graph.graph_def([RESULT]), entries[0], (1, *crop, 3))
     changes = {}
     for node in graph.nodes.values():
         if node.op == "ResizeBilinear" and node.attr["align_corners"].b:
@@ -163,21 +179,13 @@ def _drop_equal_resizes(graph: Rewiring, output: str, crop: tuple[int, int]) -> 
     graph.redirect_all(changes)
 
 
-def network_input(graph: Rewiring, output: str) -> Tensor | None:
-    """Return what the first convolution reads: (1, crop height, crop width, 3) float32.
-
-    None where there is not one such convolution, as in a network that runs at several scales.
-    """
-    behind: dict[str, bool] = {}
-    stems = []
-    for node in graph.ordered([output]):
-        inputs = data_inputs(node)
-        behind[node.name] = any(behind[each.node] for each in inputs)
-        if node.op in CONVOLUTIONS:
-            if not behind[node.name]:
-                stems.append(inputs[0])
-            behind[node.name] = True
-    return stems[0] if len(set(stems)) == 1 else None
+def choosing(graph: Rewiring) -> str | None:
+    """Return the ArgMax nearest to the label map; None where there is none."""
+    last = None
+    for node in graph.ordered([RESULT]):
+        if node.op == "ArgMax":
+            last = node.name
+    return last
 
 
 def static_shapes(

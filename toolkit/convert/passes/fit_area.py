@@ -11,6 +11,7 @@ the padding, and borders come nearer, so what the network knew of the padding is
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,5 +66,6 @@ def _takes_any_size(net: DeepLab, node: NodeProto) -> bool:
         return True
     if node.op_type == "AveragePool":  # a small one, as a layer; not one over the whole map
         return net.stride_of(node.output[0]) is not None
-    # what sizes are computed of
-    return len(net.shapes.get(node.output[0], ())) < 3
+    # numbers that sizes are computed of, and single points of a map
+    shape = net.shapes.get(node.output[0], ())
+    return math.prod(shape) == max(shape, default=1)
