@@ -84,14 +84,59 @@ def test_other_weights_give_other_bytes() -> None:
     assert canonical_form(model).graph != canonical_form(changed).graph
 
 
-def test_control_flow_is_refused() -> None:
+def branching_model(seed: int) -> onnx.ModelProto:
+    """X > 2 ? (x + 1) * 2 : x, the sum made outside the branch, with names by `seed`."""
+    shuffled = random.Random(seed)
+    fresh = [f"t{number}" for number in shuffled.sample(range(1000), 8)]
+    one, two, total, above, product, same, branch, other = fresh
+    value = helper.make_tensor_value_info
+    then = helper.make_graph(
+        [helper.make_node("Mul", [total, two], [product], name=branch)],
+        branch,
+        [],
+        [value(product, TensorProto.FLOAT, [None])],
+        [numpy_helper.from_array(np.array([2.0], np.float32), two)],
+    )
+    otherwise = helper.make_graph(
+        [helper.make_node("Identity", ["x"], [same])],
+        other,
+        [],
+        [value(same, TensorProto.FLOAT, [None])],
+    )
+    nodes = [
+        helper.make_node("Add", ["x", one], [total]),
+        helper.make_node("ReduceMax", ["x"], [above + "m"], keepdims=0),
+        helper.make_node("Greater", [above + "m", above + "two"], [above]),
+        helper.make_node("If", [above], ["y"], then_branch=then, else_branch=otherwise),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [value("x", TensorProto.FLOAT, [None])],
+        [value("y", TensorProto.FLOAT, [None])],
+        [
+            numpy_helper.from_array(np.array([1.0], np.float32), one),
+            numpy_helper.from_array(np.array(2.0, np.float32), above + "two"),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+
+
+def test_branches_are_brought_to_canonical_form_too() -> None:
+    one, other = (canonical_form(branching_model(seed)) for seed in (1, 2))
+    assert one.SerializeToString(deterministic=True) == other.SerializeToString(deterministic=True)
+    for x in (np.array([1.0, 0.5], np.float32), np.array([3.0, 0.5], np.float32)):
+        np.testing.assert_array_equal(run(one, x), run(branching_model(1), x))
+
+
+def test_a_loop_is_refused() -> None:
     empty = helper.make_graph([], "empty", [], [])
-    node = helper.make_node("If", ["x"], ["y"], then_branch=empty, else_branch=empty)
+    node = helper.make_node("Loop", ["", "x"], ["y"], body=empty)
     graph = helper.make_graph(
         [node],
         "g",
         [helper.make_tensor_value_info("x", TensorProto.BOOL, [])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None])],
     )
-    with pytest.raises(BackendError, match="control flow"):
+    with pytest.raises(BackendError, match="loop"):
         canonical_form(helper.make_model(graph))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.convert.canonical import reads
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -57,7 +59,7 @@ class Editor:
             node = self._producers.get(queue.pop())
             if node is not None and node.output[0] not in needed:
                 needed.add(node.output[0])
-                queue.extend(node.input)
+                queue.extend(reads(node))
         return [node for node in self.model.graph.node if node.output[0] in needed]
 
     def nodes(self, operation: str) -> list[NodeProto]:
@@ -74,7 +76,7 @@ class Editor:
 
     def consumers(self, name: str) -> list[NodeProto]:
         """Return the live nodes that read a tensor."""
-        return [node for node in self.live() if name in node.input]
+        return [node for node in self.live() if name in reads(node)]
 
     def constant(self, name: str) -> NDArray[Any] | None:
         """Return the value of a constant tensor; None where it is computed."""

@@ -121,7 +121,7 @@ def _without_branches(graph: Rewiring, source: Path) -> Rewiring:
 
 def _strip(graph: Rewiring) -> None:
     """Take out what no tensor depends on, and what gives what it reads."""
-    chosen = any(node.op in ("Merge", "Switch") for node in graph.ordered([RESULT]))
+    chosen = any(node.op in ("Merge", "Switch") for node in _read_by(graph, RESULT))
     changes = {}
     for node in graph.nodes.values():
         if not chosen:
@@ -145,6 +145,18 @@ def _strip(graph: Rewiring) -> None:
         body.node_def.extend(kept)
         for key in [key for key, name in body.control_ret.items() if name in gone]:
             del body.control_ret[key]
+
+
+def _read_by(graph: Rewiring, name: str) -> list[NodeDef]:
+    """Return what a node's value is made of: everything but what only has to run before."""
+    found = {name: graph.nodes[name]}
+    queue = [name]
+    while queue:
+        for tensor in data_inputs(found[queue.pop()]):
+            if tensor.node not in found:
+                found[tensor.node] = graph.nodes[tensor.node]
+                queue.append(tensor.node)
+    return list(found.values())
 
 
 def _is_check(graph: Rewiring, name: str) -> bool:
