@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,13 @@ def test_the_policy_names_operations_that_tensorflow_has() -> None:
     tf = import_tensorflow()
     known = set(tf.raw_ops.__dict__)
     assert ALLOWED_OPERATIONS - known == set()
+
+
+def test_every_operation_of_the_policy_has_its_reason_in_the_record() -> None:
+    from tests.conftest import ROOT
+    from toolkit.graphs.operations import ALLOWED_OPERATIONS
+
+    record = (ROOT / "docs" / "adr" / "0001-graph-operations.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in record.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == ALLOWED_OPERATIONS
