@@ -30,7 +30,7 @@ INDENT = 12
 """Columns before the text of a line."""
 MOST_NAMES = 100
 """Of a list that a hostile file may make as long as it likes."""
-LONGEST_NAME = 60
+LONGEST_NAME = 64
 TIE = "\0"
 """A space at which no line ends; no name that is shown has one."""
 
@@ -174,6 +174,8 @@ def _contract(contract: GraphContract, layout: GraphLayout) -> Iterator[str]:
     logits = f"logits at {_name(contract.logits)}"
     yield from _line("network", f"crop {network.crop[1]}x{network.crop[0]}, {logits}")
     names = ", ".join(_cut([_name(each) for each in network.labels]))
+    if not network.resizes:
+        yield from _line("", "the graph does not resize: a photo has to fit the crop")
     yield from _line("labels", f"{len(network.labels)}: {names}")
 
 
@@ -283,7 +285,7 @@ def _numbers(values: tuple[float, ...]) -> str:
 
 def _tensors(tensors: Iterable[NamedTensor]) -> str:
     return ", ".join(
-        _cut([f"{_name(each.name)} {each.dtype or each.operation}" for each in tensors])
+        _cut([f"{_name(each.name)} {each.dtype or _name(each.operation)}" for each in tensors])
     )
 
 

@@ -250,6 +250,7 @@ def onnx_model(graph: FrozenGraph, network: Network, opset: int = DEFAULT_OPSET)
             "convert",
         ) from error
     graph_def = parse_graph(graph)
+    model: ModelProto
     with quiet("tf2onnx", "tensorflow"):
         try:
             model, _ = tf2onnx.convert.from_graph_def(
@@ -258,7 +259,10 @@ def onnx_model(graph: FrozenGraph, network: Network, opset: int = DEFAULT_OPSET)
                 output_names=[OUTPUT.name],
                 opset=opset,
             )
-        except (ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
+        except (
+            *(ValueError, RuntimeError, KeyError, AttributeError, TypeError),
+            AssertionError,  # the label map does not depend on the photo
+        ) as error:
             # What tf2onnx raises for an operation it can't express; its message names it.
             reason = str(error).splitlines()[0]
             raise BackendError(

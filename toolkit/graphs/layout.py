@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit.catalog import INPUT, OUTPUT
+from toolkit.catalog import INPUT
+from toolkit.graphs.anatomy import CONVOLUTIONS
 from toolkit.graphs.branches import inline_functions
 from toolkit.graphs.loading import import_tensorflow
-from toolkit.graphs.normal_form import CONVOLUTIONS, TRANSPARENT
+from toolkit.graphs.normal_form import RESULT, TRANSPARENT
 from toolkit.graphs.operations import (
     ALLOWED_OPERATIONS,
     BODIES,
@@ -210,7 +211,7 @@ def _tensor(node: NodeDef) -> NamedTensor:
 
 def _order(graph: Rewiring) -> list[NodeDef]:
     """Return what the label map needs, each node behind all it reads."""
-    return list(graph.ordered([OUTPUT.name.partition(":")[0]]))
+    return list(graph.ordered([RESULT]))
 
 
 def _resizes_inside(graph: Rewiring) -> int:
