@@ -18,6 +18,7 @@ from toolkit.cli.evaluate import evaluate_command
 from toolkit.cli.fetch import fetch_command
 from toolkit.cli.gate import gate_command
 from toolkit.cli.info import info_command
+from toolkit.cli.inspect import inspect_command
 from toolkit.cli.models import models_command
 from toolkit.cli.parity import parity_command
 from toolkit.cli.portrait import portrait_command
@@ -60,6 +61,7 @@ def root(
 app.command("demo")(demo_command)
 app.command("models")(models_command)
 app.command("fetch")(fetch_command)
+app.command("inspect")(inspect_command)
 app.command("verify")(verify_command)
 app.command("convert")(convert_command)
 app.command("parity")(parity_command)

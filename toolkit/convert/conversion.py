@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
@@ -149,7 +150,10 @@ def convert_model(
             if place == len(recipes):
                 raise
             log.warning(
-                "profile %s: %s; taking %s", recipe.name, error.problem, recipes[place].name
+                "profile %s: %s; taking %s (toolkit inspect MODEL says more)",
+                recipe.name,
+                error.problem,
+                recipes[place].name,
             )
     path = output or store.export_path(graph.name, recipe.name, opset)
     content = export.content
@@ -168,7 +172,7 @@ def convert_model(
         output=OUTPUT.name,
         crop=network.crop,
         labels=network.labels,
-        tools=_tools(),
+        tools=tool_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         verification={
             "passed": report.passed,
@@ -218,6 +222,56 @@ class Export:
     quantisation: Quantisation | None = None
 
 
+def onnx_model(graph: FrozenGraph, network: Network, opset: int = DEFAULT_OPSET) -> ModelProto:
+    """Return tf2onnx's model of the normal form of a frozen graph: what profiles start from.
+
+    Parameters
+    ----------
+    graph : FrozenGraph
+    network : Network
+    opset : int
+        11 to 18.
+
+    Raises
+    ------
+    GraphError
+        The graph has no normal form.
+    BackendError
+        tf2onnx refuses it.
+    MissingDependencyError
+        The ``convert`` extra is not installed.
+    """
+    import_tensorflow()
+    try:
+        import tf2onnx
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError.of_extra(
+            f"converting needs tf2onnx and onnx ({error})",
+            "convert",
+        ) from error
+    graph_def = parse_graph(graph)
+    model: ModelProto
+    with quiet("tf2onnx", "tensorflow"):
+        try:
+            model, _ = tf2onnx.convert.from_graph_def(
+                normal_form(graph_def, network.crop, graph.source),
+                input_names=[INPUT.name],
+                output_names=[OUTPUT.name],
+                opset=opset,
+            )
+        except (
+            *(ValueError, RuntimeError, KeyError, AttributeError, TypeError),
+            AssertionError,  # the label map does not depend on the photo
+        ) as error:
+            # What tf2onnx raises for an operation it can't express; its message names it.
+            reason = str(error).splitlines()[0]
+            raise BackendError(
+                f"tf2onnx does not convert {graph.source}: {reason}",
+                "toolkit inspect MODEL says what the graph is made of",
+            ) from error
+    return repair(model)
+
+
 def export_graph(
     graph: FrozenGraph,
     network: Network,
@@ -228,35 +282,16 @@ def export_graph(
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Export:
     """Return the ONNX bytes of a frozen graph: tf2onnx's, by a profile, checked, with metadata."""
-    import_tensorflow()
-    try:
-        import onnx
-        import tf2onnx
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError.of_extra(
-            f"converting needs tf2onnx and onnx ({error})",
-            "convert",
-        ) from error
-    graph_def = parse_graph(graph)
-    with quiet("tf2onnx", "tensorflow"):
-        try:
-            model, _ = tf2onnx.convert.from_graph_def(
-                normal_form(graph_def, network.crop, graph.source),
-                input_names=[INPUT.name],
-                output_names=[OUTPUT.name],
-                opset=opset,
-            )
-        except (ValueError, RuntimeError, KeyError, AttributeError, TypeError) as error:
-            # What tf2onnx raises for an operation it can't express; its message names it.
-            reason = str(error).splitlines()[0]
-            raise BackendError(f"tf2onnx does not convert {graph.source}: {reason}") from error
-    model, skipped = profile.apply(repair(model), network.crop)
+    model = onnx_model(graph, network, opset)
+    import onnx
+
+    model, skipped = profile.apply(model, network.crop)
     for name, reason in skipped.items():
         log.info("profile %s without %s: %s", profile.name, name, reason)
     quantisation = None
     if calibration:
         model, quantisation = quantize(model, calibration, progress=progress)
-    rounded = any(node.op in FAKE_QUANTIZATION for node in graph_def.node)
+    rounded = any(node.op in FAKE_QUANTIZATION for node in parse_graph(graph).node)
     _describe(model, graph, network, opset, profile, calibration, fake_quantized=rounded)
     try:
         model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
@@ -299,7 +334,7 @@ def _describe(
         "crop": json.dumps(network.crop),
         "labels": json.dumps(network.labels),
         "resizes": json.dumps(network.resizes),
-        "tools": json.dumps(_tools(), sort_keys=True),
+        "tools": json.dumps(tool_versions(), sort_keys=True),
     }
     least = profile.least_agreement
     if least is None and fake_quantized:
@@ -319,8 +354,10 @@ def _quantisation(
     return {**dataclasses.asdict(found), "photos": calibration.sha256}
 
 
-def _tools() -> dict[str, str]:
-    versions = {
-        name: importlib.metadata.version(name) for name in ("onnx", "tensorflow", "tf2onnx")
-    }
-    return {"toolkit": __version__, **versions}
+def tool_versions() -> dict[str, str]:
+    """Return the versions of this package and of what it converts with, as far as installed."""
+    versions = {"toolkit": __version__}
+    for name in ("onnx", "tensorflow", "tf2onnx"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions

@@ -137,7 +137,7 @@ class DeepLab(Editor):
         """Raise the error of a graph that a pass does not recognize."""
         raise ConversionError(
             f"unsupported graph: looked for {looked_for}; found {found}",
-            "--profile plain converts it as it is",
+            "--profile plain converts it as it is; toolkit inspect MODEL says what was recognized",
         )
 
     def infer_shapes(self) -> None:

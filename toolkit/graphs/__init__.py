@@ -9,6 +9,13 @@ from __future__ import annotations
 
 from toolkit.graphs.contract import GraphContract, inspect_graph
 from toolkit.graphs.frozen import GRAPH_LIMIT, FrozenGraph, read_graph
+from toolkit.graphs.layout import (
+    GraphLayout,
+    NamedTensor,
+    NormalFormReport,
+    describe_graph,
+    describe_normal_form,
+)
 from toolkit.graphs.loading import import_tensorflow, parse_graph
 from toolkit.graphs.normal_form import normal_form
 
@@ -16,6 +23,11 @@ __all__ = [
     "GRAPH_LIMIT",
     "FrozenGraph",
     "GraphContract",
+    "GraphLayout",
+    "NamedTensor",
+    "NormalFormReport",
+    "describe_graph",
+    "describe_normal_form",
     "import_tensorflow",
     "inspect_graph",
     "normal_form",
