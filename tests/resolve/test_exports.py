@@ -133,13 +133,13 @@ def test_a_graph_that_exact_does_not_recognise_is_converted_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(net: DeepLab) -> None:
-        net.refuse("a branch that pools the whole map", "none")
+        net.refuse("a crop of another kind", "none")
 
-    monkeypatch.setitem(PASSES, "pooled_bias", refuse)
+    monkeypatch.setitem(PASSES, "labels_on_photo", refuse)
     graph = write_graph(tmp_path / "net.pb", crop=65, width=4)
     model = resolve_model(str(graph.source))
     assert ensure_export(model) == Store.default().export_path("net", "plain", 18)
-    assert "profile exact: this graph is not taken: looked for a branch" in caplog.text
+    assert "profile exact: unsupported graph: looked for a crop" in caplog.text
     assert "; taking plain" in caplog.text
     with pytest.raises(ConversionError):  # what is asked for by name is not replaced
         convert_model(graph, profile="exact")

@@ -42,7 +42,7 @@ from toolkit.graphs import (
 from toolkit.graphs.operations import FAKE_QUANTIZATION
 from toolkit.parity import NEAR_TIE
 from toolkit.store import Store
-from toolkit.verify import VerifyReport, verify_model
+from toolkit.verify import VerifyReport, synthetic_images, verify_model
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -109,7 +109,8 @@ def convert_model(
     images : mapping of str to (h, w, 3) uint8 RGB, optional
         Preprocessed photos to verify on, besides the spread of sizes.
     calibration : Calibration, optional
-        Photos that a quantised profile is calibrated on; it needs them.
+        Photos that a quantized profile is calibrated on. It needs them, but of a graph that
+        quantization-aware training left its ranges in.
     progress : callable, optional
         Called with (layers tried, layers in all) while a network is quantised, then with (images
         verified, images in all).
@@ -139,7 +140,12 @@ def convert_model(
     for recipe in recipes:
         _check_fit(recipe, opset, calibration)
     store = store or Store.default()
-    network = inspect_graph(graph).network
+    contract = inspect_graph(graph)
+    network = contract.network
+    if recipes[0].quantised and calibration is None and not contract.fake_quantized:
+        raise UsageError(
+            f"profile {recipes[0].name} needs photos to be calibrated on", "add --calibrate DIR"
+        )
     for place, recipe in enumerate(recipes, start=1):
         try:
             export = export_graph(
@@ -196,10 +202,6 @@ def _check_fit(recipe: Profile, opset: int, calibration: Calibration | None) -> 
             f"profile {recipe.name} can't be written in opset {opset}",
             f"choose {LEAST_OPSET} to {OPSETS[-1]}",
         )
-    if recipe.quantised and calibration is None:
-        raise UsageError(
-            f"profile {recipe.name} needs photos to be calibrated on", "add --calibrate DIR"
-        )
     if calibration and not recipe.quantised:
         raise UsageError(f"profile {recipe.name} is not calibrated", "leave --calibrate out")
 
@@ -222,7 +224,13 @@ class Export:
     quantisation: Quantisation | None = None
 
 
-def onnx_model(graph: FrozenGraph, network: Network, opset: int = DEFAULT_OPSET) -> ModelProto:
+def onnx_model(
+    graph: FrozenGraph,
+    network: Network,
+    opset: int = DEFAULT_OPSET,
+    *,
+    rounding: bool = True,
+) -> ModelProto:
     """Return tf2onnx's model of the normal form of a frozen graph: what profiles start from.
 
     Parameters
@@ -231,6 +239,8 @@ def onnx_model(graph: FrozenGraph, network: Network, opset: int = DEFAULT_OPSET)
     network : Network
     opset : int
         11 to 18.
+    rounding : bool
+        Whether fake quantization of maps is kept; without it their ranges alone are.
 
     Raises
     ------
@@ -254,7 +264,7 @@ def onnx_model(graph: FrozenGraph, network: Network, opset: int = DEFAULT_OPSET)
     with quiet("tf2onnx", "tensorflow"):
         try:
             model, _ = tf2onnx.convert.from_graph_def(
-                normal_form(graph_def, network.crop, graph.source),
+                normal_form(graph_def, network.crop, graph.source, rounding=rounding),
                 input_names=[INPUT.name],
                 output_names=[OUTPUT.name],
                 opset=opset,
@@ -282,16 +292,19 @@ def export_graph(
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Export:
     """Return the ONNX bytes of a frozen graph: tf2onnx's, by a profile, checked, with metadata."""
-    model = onnx_model(graph, network, opset)
+    model = onnx_model(graph, network, opset, rounding=not profile.quantised)
     import onnx
 
     model, skipped = profile.apply(model, network.crop)
     for name, reason in skipped.items():
         log.info("profile %s without %s: %s", profile.name, name, reason)
     quantisation = None
-    if calibration:
-        model, quantisation = quantize(model, calibration, progress=progress)
     rounded = any(node.op in FAKE_QUANTIZATION for node in parse_graph(graph).node)
+    if profile.quantised:
+        calibration = calibration or _without_photos(network)
+        model, quantisation = quantize(
+            model, calibration, trained_ranges=rounded, progress=progress
+        )
     _describe(model, graph, network, opset, profile, calibration, fake_quantized=rounded)
     try:
         model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
@@ -349,9 +362,14 @@ def _describe(
 def _quantisation(
     found: Quantisation | None, calibration: Calibration | None
 ) -> dict[str, Any] | None:
-    if found is None or calibration is None:
+    if found is None:
         return None
-    return {**dataclasses.asdict(found), "photos": calibration.sha256}
+    return {**dataclasses.asdict(found), "photos": calibration.sha256 if calibration else ()}
+
+
+def _without_photos(network: Network) -> Calibration:
+    """Return what ranges are measured on that training left out: images of no content."""
+    return Calibration(tuple(synthetic_images(network).values()), ())
 
 
 def tool_versions() -> dict[str, str]:

@@ -142,7 +142,7 @@ class DeepLab(Editor):
 
     def infer_shapes(self) -> None:
         """Infer the shapes of the network's maps anew."""
-        nodes = self._in_order(self.ancestors(self.logits, self.entry)[::-1])
+        nodes = self.in_order(self.ancestors(self.logits, self.entry)[::-1])
         self.shapes = infer_shapes(self.model, nodes, self.entry, (1, 3, *self.crop))
         if len(self.shapes.get(self.logits, ())) != 4:
             self.refuse("layers whose sizes follow from the crop", "others before the logits")
@@ -478,22 +478,6 @@ class DeepLab(Editor):
             name = node.input[0]
             node = self.producer(name)
         return name == INPUT.name
-
-    def _in_order(self, nodes: list[NodeProto]) -> list[NodeProto]:
-        """Return nodes so that each comes behind what it reads."""
-        wanted = {node.output[0]: node for node in nodes}
-        done: dict[str, NodeProto] = {}
-        stack = [(name, False) for name in reversed(wanted)]
-        while stack:
-            name, read = stack.pop()
-            if name in done or name not in wanted:
-                continue
-            if read:
-                done[name] = wanted[name]
-                continue
-            stack.append((name, True))
-            stack.extend((each, False) for each in wanted[name].input)
-        return list(done.values())
 
 
 def shape_of(net: DeepLab, *parts: Any) -> str:

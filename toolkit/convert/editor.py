@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from toolkit.convert.canonical import reads
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from onnx import ModelProto, NodeProto, TensorProto
 
@@ -61,6 +61,27 @@ class Editor:
                 needed.add(node.output[0])
                 queue.extend(reads(node))
         return [node for node in self.model.graph.node if node.output[0] in needed]
+
+    def ordered(self) -> list[NodeProto]:
+        """Return the nodes that an output needs, each behind what it reads."""
+        return self.in_order(self.live())
+
+    def in_order(self, nodes: Iterable[NodeProto]) -> list[NodeProto]:
+        """Return nodes so that each comes behind those of them that it reads."""
+        wanted = {node.output[0]: node for node in nodes}
+        place = {name: node.output[0] for node in wanted.values() for name in node.output}
+        done: dict[str, NodeProto] = {}
+        stack = [(name, False) for name in reversed(wanted)]
+        while stack:
+            name, read = stack.pop()
+            if name in done:
+                continue
+            if read:
+                done[name] = wanted[name]
+                continue
+            stack.append((name, True))
+            stack.extend((place[each], False) for each in reads(wanted[name]) if each in place)
+        return list(done.values())
 
     def nodes(self, operation: str) -> list[NodeProto]:
         """Return the live nodes of an operation, in the file's order."""

@@ -81,17 +81,21 @@ class Quantisation:
         Those that stayed float, in the order in which they were chosen.
     error_all, error : float
         The error with every layer quantised, and as it is.
+    trained_ranges : int
+        Maps whose range quantization-aware training left in the graph; others are measured.
     """
 
     float_layers: tuple[Layer, ...]
     error_all: float
     error: float
+    trained_ranges: int = 0
 
 
 def quantize(
     model: ModelProto,
     calibration: Calibration,
     *,
+    trained_ranges: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[ModelProto, Quantisation]:
     """Quantise a float export.
@@ -101,6 +105,8 @@ def quantize(
     model : ModelProto
         In canonical form, opset 13 or later. Not changed.
     calibration : Calibration
+    trained_ranges : bool
+        Whether every Clip of the network is to a range that quantization-aware training chose.
     progress : callable, optional
         Called with (layers tried, layers to try).
 
@@ -110,6 +116,7 @@ def quantize(
         The same from the same photos on the same machine.
     Quantisation
     """
+    ranges = _clips(model) if trained_ranges else {}
     probes = calibration.images[:PROBED]
     logits = _last_convolution(model)
     expected = _run(model, (logits,), probes)
@@ -117,7 +124,7 @@ def quantize(
         outside = _outside(model)
 
         def quantised(kept_float: Collection[str]) -> ModelProto:
-            return _quantise(model, calibration, [*outside, *kept_float], Path(folder))
+            return _quantise(model, calibration, ranges, [*outside, *kept_float], Path(folder))
 
         @functools.cache
         def error_of(kept_float: tuple[str, ...]) -> float:
@@ -126,7 +133,21 @@ def quantize(
         kept = choose_float(multiply_adds(model, probes[0]), error_of, progress)
         error_all = error_of(())
         result = quantised([layer.name for layer in kept])
-    return result, Quantisation(kept, error_all, kept[-1].error if kept else error_all)
+    error = kept[-1].error if kept else error_all
+    return result, Quantisation(kept, error_all, error, len(ranges))
+
+
+def _clips(model: ModelProto) -> dict[str, tuple[float, float]]:
+    """Return the ranges of the network's Clips, by what they give."""
+    editor = Editor(model)
+    outside = set(_outside(model))
+    found = {}
+    for node in editor.nodes("Clip"):
+        ends = [editor.constant(name) for name in node.input[1:3]]
+        if node.name not in outside and len(ends) == 2 and all(end is not None for end in ends):
+            low, high = (float(np.asarray(end).reshape(())) for end in ends)
+            found[node.output[0]] = low, high
+    return found
 
 
 def choose_float(
@@ -232,7 +253,11 @@ def _feed(image: NDArray[np.uint8], takes: Collection[str]) -> dict[str, NDArray
 
 
 def _quantise(
-    model: ModelProto, calibration: Calibration, kept_float: Collection[str], folder: Path
+    model: ModelProto,
+    calibration: Calibration,
+    ranges: Mapping[str, tuple[float, float]],
+    kept_float: Collection[str],
+    folder: Path,
 ) -> ModelProto:
     """Quantise all but some layers; what calibration finds is kept in the folder."""
     import onnx
@@ -262,6 +287,12 @@ def _quantise(
             weight_type=quantization.QuantType.QInt8,
             nodes_to_exclude=list(kept_float),
             calibration_cache_path=folder / "ranges.json",
+            extra_options={
+                "TensorQuantOverrides": {
+                    name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
+                    for name, (low, high) in ranges.items()
+                }
+            },
         )
     quantised = onnx.load(path)
     del quantised.graph.value_info[:]  # names of unknown sizes count up from call to call

@@ -6,6 +6,7 @@
   written out.
 - A transpose stays before arithmetic that tf2onnx does not move it through, such as division and
   rounding. It is moved behind, where it meets its inverse.
+- A clip is written as a Max and a Min, and one clip follows another. They become one Clip.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def repair(model: ModelProto) -> ModelProto:
     for node in editor.nodes("Conv"):
         _write_pads(editor, node)
     _move_transposes(editor)
+    _join_clips(editor)
     return editor.model
 
 
@@ -77,10 +79,54 @@ def _write_pads(editor: Editor, node: NodeProto) -> None:
     editor.set_attribute(node, "pads", [*before, *np.subtract(total, before).tolist()])
 
 
+def _join_clips(editor: Editor) -> None:
+    """Make one Clip of each chain of Max, Min, Relu and Clip with single numbers."""
+    ends: dict[str, tuple[str, float, float]] = {}  # what a tensor is the clip of, and to what
+    for node in editor.ordered():
+        limits = _limits(editor, node)
+        if limits is None:
+            continue
+        read, low, high = limits
+        source, lower, upper = ends.get(read, (read, -np.inf, np.inf))
+        joined = min(max(lower, low), high), max(min(upper, high), low)
+        name = node.output[0]
+        if read in ends or node.op_type in ("Max", "Min"):
+            if np.inf in joined or -np.inf in joined:
+                ends[name] = source, *joined
+                continue
+            bounds = (editor.add_constant(np.float32(bound)) for bound in joined)
+            clip = editor.add("Clip", source, *bounds)
+            editor.redirect(name, clip)
+            ends[clip] = source, *joined
+        ends[name] = source, *joined
+
+
+def _limits(editor: Editor, node: NodeProto) -> tuple[str, float, float] | None:
+    """Return what a node clips, and to which numbers; None where it does something else."""
+    if node.op_type == "Relu":
+        return node.input[0], 0.0, np.inf
+    values = [editor.constant(name) if name else None for name in node.input[1:]]
+    if node.op_type == "Clip" and len(node.input) == 3:
+        low, high = values
+    elif node.op_type in ("Max", "Min") and len(node.input) == 2:
+        low, high = (values[0], None) if node.op_type == "Max" else (None, values[0])
+    else:
+        return None
+    found = [value for value in (low, high) if value is not None]
+    expected = 2 if node.op_type == "Clip" else 1
+    if len(found) != expected or any(v.size != 1 or v.dtype != np.float32 for v in found):
+        return None
+    return (
+        node.input[0],
+        -np.inf if low is None else float(low.reshape(())),
+        np.inf if high is None else float(high.reshape(())),
+    )
+
+
 def _move_transposes(editor: Editor) -> None:
     """Move each Transpose behind the arithmetic that reads it, and drop it before its inverse."""
     source: dict[str, tuple[str, tuple[int, ...]]] = {}  # what a tensor is the transpose of
-    for node in editor.live():
+    for node in editor.ordered():
         name = node.output[0]
         if node.op_type == "Transpose":
             if editor.attribute(node, "perm") is None:

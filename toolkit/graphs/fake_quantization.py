@@ -83,13 +83,16 @@ class Levels:
         return np.float32(np.floor(-self.low * (np.float32(1) / self.scale) + np.float32(0.5)))
 
 
-def expand_fake_quantization(graph: Rewiring) -> None:
+def expand_fake_quantization(graph: Rewiring, *, rounding: bool = True) -> None:
     """Replace every fake quantization of a constant range; others stay.
 
     Parameters
     ----------
     graph : Rewiring
         Without Identities. Changed in place.
+    rounding : bool
+        Whether maps are rounded to levels; else they are clipped to the range, which is all that
+        a quantizer has to know. Constants are rounded in any case.
     """
     changes = {}
     for node in list(graph.nodes.values()):
@@ -103,7 +106,7 @@ def expand_fake_quantization(graph: Rewiring) -> None:
         if constant is not None:
             new = graph.add_constant(levels.round(constant), f"{node.name}/levels")
         else:
-            new = _arithmetic(graph, values, levels, node.name)
+            new = _arithmetic(graph, values, levels, node.name, rounding=rounding)
         changes[Tensor(node.name)] = new
     graph.redirect_all(changes)
 
@@ -131,7 +134,9 @@ def constant_of(graph: Rewiring, tensor: Tensor) -> NDArray[np.float32] | None:
     return np.asarray(make_ndarray(node.attr["value"].tensor))
 
 
-def _arithmetic(graph: Rewiring, values: Tensor, levels: Levels, name: str) -> Tensor:
+def _arithmetic(
+    graph: Rewiring, values: Tensor, levels: Levels, name: str, *, rounding: bool
+) -> Tensor:
     """Add what the kernel computes, step by step."""
 
     def step(operation: str, before: Tensor, constant: np.float32) -> Tensor:
@@ -139,6 +144,8 @@ def _arithmetic(graph: Rewiring, values: Tensor, levels: Levels, name: str) -> T
         return graph.add(operation, f"{name}/{operation}", (before, operand), T=FLOAT)
 
     inside = step("Minimum", step("Maximum", values, levels.low), levels.high)
+    if not rounding:
+        return inside
     above = step("Sub", inside, levels.low) if levels.low else inside
     steps = step("RealDiv", above, levels.scale)
     if levels.zero:

@@ -48,7 +48,9 @@ RESULT = OUTPUT.name.partition(":")[0]
 Shape = tuple[int | None, ...] | None
 
 
-def normal_form(graph_def: GraphDef, crop: tuple[int, int], source: Path) -> GraphDef:
+def normal_form(
+    graph_def: GraphDef, crop: tuple[int, int], source: Path, *, rounding: bool = True
+) -> GraphDef:
     """Return the normal form of a graph that keeps the contract.
 
     Parameters
@@ -59,6 +61,8 @@ def normal_form(graph_def: GraphDef, crop: tuple[int, int], source: Path) -> Gra
         Height and width of the network's crop.
     source : Path
         For messages.
+    rounding : bool
+        Whether fake quantization of maps is kept; without it their ranges alone are.
 
     Returns
     -------
@@ -70,17 +74,17 @@ def normal_form(graph_def: GraphDef, crop: tuple[int, int], source: Path) -> Gra
     GraphError
         Its nodes read each other in a circle, or no condition explains a choice in it.
     """
-    graph = simplify(graph_def, source)
+    graph = simplify(graph_def, source, rounding=rounding)
     _drop_equal_resizes(graph, crop)
     return graph.graph_def([RESULT])
 
 
-def simplify(graph_def: GraphDef, source: Path) -> Rewiring:
+def simplify(graph_def: GraphDef, source: Path, *, rounding: bool = True) -> Rewiring:
     """Return the normal form but for resizes that only the crop tells to be of no effect.
 
     Parameters
     ----------
-    graph_def, source
+    graph_def, source, rounding
         As in `normal_form`.
 
     Raises
@@ -96,7 +100,7 @@ def simplify(graph_def: GraphDef, source: Path) -> Rewiring:
     try:
         graph = _without_branches(graph, source)
         _strip(graph)
-        expand_fake_quantization(graph)
+        expand_fake_quantization(graph, rounding=rounding)
         return Rewiring(graph.graph_def([RESULT]))
     except ValueError as error:  # a circle, or a node that is not there
         reason = str(error).splitlines()[0]
