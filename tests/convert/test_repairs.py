@@ -142,7 +142,7 @@ def test_a_chain_of_clips_is_one_clip() -> None:
     x = values(50) * 4
     repaired = repair(model)
     np.testing.assert_array_equal(run(repaired, x), run(model, x))
-    assert live(repaired) == ["Clip", "Abs"]
+    assert sorted(live(repaired)) == ["Abs", "Clip"]
 
 
 def test_a_clip_that_empties_the_range_keeps_its_result() -> None:
