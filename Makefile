@@ -55,8 +55,8 @@ help: ## list these targets
 demo: $(READY) ## the whole job on one photo: fetch, verify, convert, portrait, parity, bench
 	@$(BIN)/toolkit demo
 
-page: photo-there $(READY) ## every backend as a page: make page PHOTO=photo.jpg MODEL=net.tar.gz
-	@$(call MEASURE,exported/page,$(ON_PHOTO) $(OF_MODEL) --rounds $(ROUNDS),$(SHOWN) $(OF_MODEL))
+page: photo-there $(READY) ## every backend and profile as a page: make page PHOTO=photo.jpg MODEL=net.tar.gz
+	@$(call MEASURE,exported/page,--variant profiles $(ON_PHOTO) $(OF_MODEL) --rounds $(ROUNDS),$(SHOWN) $(OF_MODEL))
 
 photo-there: # before anything is installed
 	@test -z "$$PHOTO" || test -f "$$PHOTO" || { echo "PHOTO=$$PHOTO: no such file" >&2; exit 1; }

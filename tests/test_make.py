@@ -16,6 +16,7 @@ from tests.test_docs import archive_of
 from toolkit.backends import BACKENDS
 from toolkit.bench.files import read_report
 from toolkit.catalog import load_catalog
+from toolkit.convert import PROFILES
 from toolkit.media import demo_photo, write_photo
 
 STUB = """#!/bin/sh
@@ -99,7 +100,8 @@ def test_make_page_measures_a_model_on_a_photo_and_shows_the_photo(checkout: Pat
     model = "--model my_network.tar.gz"
     written = "--output exported/page"
     assert bench == (
-        f"toolkit bench --variant all --turns my photo.jpg {model} --rounds 10 {written}.json"
+        "toolkit bench --variant all --turns --variant profiles my photo.jpg "
+        f"{model} --rounds 10 {written}.json"
     )
     assert report == (
         f"toolkit report exported/page.json --photo my photo.jpg {model} {written}.html"
@@ -110,7 +112,10 @@ def test_make_page_measures_a_model_on_a_photo_and_shows_the_photo(checkout: Pat
 def test_make_page_needs_neither_photo_nor_model(checkout: Path) -> None:
     assert make(checkout, "page").returncode == 0
     bench, report = log_of(checkout)
-    assert bench == "toolkit bench --variant all --turns --rounds 10 --output exported/page.json"
+    assert bench == (
+        "toolkit bench --variant all --turns --variant profiles --rounds 10 "
+        "--output exported/page.json"
+    )
     assert report == "toolkit report exported/page.json --output exported/page.html"
 
 
@@ -125,7 +130,9 @@ def test_make_page_says_in_one_line_that_the_photo_is_missing(checkout: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-def test_make_page_shows_every_backend_with_intervals_and_the_portrait(checkout: Path) -> None:
+def test_make_page_shows_every_backend_and_profile_with_intervals_and_the_portrait(
+    checkout: Path,
+) -> None:
     pytest.importorskip("matplotlib", reason="the page needs the report extra")
     command = checkout / ".venv" / "bin" / "toolkit"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m toolkit "$@"\n')
@@ -141,7 +148,9 @@ def test_make_page_shows_every_backend_with_intervals_and_the_portrait(checkout:
     assert "wrote exported/page.html" in run.stderr.splitlines()[-1]
     report = read_report(checkout / "exported" / "page.json")
     missing = {skipped.variant for skipped in report.skipped}
-    assert {variant.name for variant in report.variants} == set(BACKENDS) - missing
+    profiles = {f"onnx:my_network.tar.gz+{name}" for name in PROFILES if name != "exact"}
+    assert {variant.name for variant in report.variants} == {*BACKENDS, *profiles} - missing
+    assert "onnx:my_network.tar.gz+fast" not in missing
     assert all(len(variant.rounds) == 5 for variant in report.variants)
     page = (checkout / "exported" / "page.html").read_text()
     for variant in report.variants:

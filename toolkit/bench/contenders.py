@@ -11,6 +11,7 @@ from toolkit.atomic import sha256_of
 from toolkit.backends import BACKENDS, find_backend
 from toolkit.bench.schema import ModelFacts, Skipped
 from toolkit.bench.variants import Variant
+from toolkit.convert import DEFAULT_PROFILES, PROFILES
 from toolkit.errors import (
     BackendError,
     MissingDependencyError,
@@ -54,6 +55,17 @@ class Contender:
 def all_variants() -> tuple[Variant, ...]:
     """Return one variant of each registered backend, installed or not."""
     return tuple(Variant(name) for name in BACKENDS)
+
+
+def profile_variants(model: Model) -> tuple[Variant, ...]:
+    """Return one variant of ONNX Runtime for each profile but the default, `exact`.
+
+    Of an ONNX file, and of a model with a profile of its own, there is none.
+    """
+    if model.kind == "onnx" or model.profile:
+        return ()
+    others = (name for name in PROFILES if name != DEFAULT_PROFILES[0])
+    return tuple(Variant("onnx", f"{model.argument}+{name}") for name in others)
 
 
 def prepare(

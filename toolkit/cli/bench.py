@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from toolkit.bench.schema import BenchReport, Round
     from toolkit.bench.statistics import Ratio, StageTime, Summary
 
-ALL = "all"
+ALL, EVERY_PROFILE = "all", "profiles"
 UNSTABLE = 0.10
 """MAD over median above which a time is called unstable."""
 
@@ -40,11 +40,12 @@ def bench_command(
         list[str] | None,
         typer.Option(
             "--variant",
-            metavar="SPEC|all",
+            metavar="SPEC|all|profiles",
             help="What to measure; may be repeated. SPEC is BACKEND[:MODEL][@threads=N]"
             "[@provider=NAME][@python=PATH]: `tf`, `onnx:a.onnx@threads=1`, or "
             "`onnx@python=.venv-base/bin/python` for another environment's toolkit. `all`, the "
-            "default: every backend, as far as it is installed and takes the model.",
+            "default: every backend, as far as it is installed and takes the model. `profiles`: "
+            "ONNX Runtime with every other profile that takes the model.",
             show_default=False,
         ),
     ] = None,
@@ -133,7 +134,7 @@ def bench_command(
 
     Example: `toolkit bench photo.jpg --variant onnx --variant onnx@threads=1 --output before.json`
     """
-    from toolkit.bench.contenders import all_variants
+    from toolkit.bench.contenders import all_variants, profile_variants
     from toolkit.bench.files import to_document, write_report
     from toolkit.bench.photos import default_photo, photo_from
     from toolkit.bench.run import run_bench
@@ -144,12 +145,15 @@ def bench_command(
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     specs = variant or [ALL]
-    asked = [parse_variant(spec) for spec in specs if spec != ALL]
+    asked = [parse_variant(spec) for spec in specs if spec not in (ALL, EVERY_PROFILE)]
     against = parse_variant(baseline) if baseline else None
     photos = [photo_from(path) for path in image] if image else [default_photo()]
     found = resolve_model(model, trusted=trust_graph)
-    if ALL in specs or any(one.model is None for one in asked):
+    if not asked or any(one.model is None for one in asked):
         console.say(f"model {found.name}: {found.about}")
+    also = all_variants() if ALL in specs else ()
+    if EVERY_PROFILE in specs:
+        also += profile_variants(found)
     settings = Settings(
         rounds=rounds,
         until=_share(until) if until else None,
@@ -166,7 +170,7 @@ def bench_command(
             photos,
             asked,
             settings,
-            also=all_variants() if ALL in specs else (),
+            also=also,
             baseline=against,
             command=("toolkit", *sys.argv[1:]),
             time_limit=time_limit,

@@ -63,11 +63,6 @@ def thread_counts(cores: int) -> tuple[int, ...]:
     return (*powers, cores)
 
 
-def argument_of(model: Model) -> str:
-    """Return the MODEL argument that means a model, without its profile."""
-    return model.name if model.kind in ("bundled", "store") else str(model.path)
-
-
 def find_candidates(
     model: Model, cores: int, *, folder: Path, store: Store | None = None
 ) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
@@ -119,15 +114,15 @@ def _combinations(model: Model) -> Iterator[tuple[str | None, list[Variant]]]:
     """Yield each profile, or none, with what runs it."""
     on_export = [name for name, spec in BACKENDS.items() if spec.artefact == "onnx"]
     if model.kind == "onnx":
-        yield None, [Variant(name, argument_of(model)) for name in on_export]
+        yield None, [Variant(name, model.argument) for name in on_export]
         return
     for profile in [model.profile] if model.profile else PROFILES:
-        argument = f"{argument_of(model)}+{profile}"
+        argument = f"{model.argument}+{profile}"
         yield profile, [Variant(name, argument) for name in on_export]
     if model.profile:
         return
     on_graph = [name for name in BACKENDS if name not in on_export]
-    yield None, [Variant(name, argument_of(model)) for name in on_graph]
+    yield None, [Variant(name, model.argument) for name in on_graph]
 
 
 def _same_labels(model: Model, profile: str | None) -> bool:

@@ -27,7 +27,7 @@ from toolkit.evaluate.dataset import Dataset
 from toolkit.evaluate.run import run_evaluation
 from toolkit.evaluate.schema import Evaluation, summarise
 from toolkit.host import available_cores, host_facts
-from toolkit.recommend.candidates import Candidate, argument_of, find_candidates
+from toolkit.recommend.candidates import Candidate, find_candidates
 from toolkit.recommend.choose import SAME_IOU, Choice, Figures, choose
 from toolkit.recommend.config import model_sha256
 from toolkit.recommend.frontier import point_of, prune, under_the_names, untimed
@@ -132,7 +132,7 @@ def run_recommendation(
             created=created,
             command=tuple(command),
             host=host_facts(),
-            model=argument_of(model),
+            model=model.argument,
             model_sha256=model_sha256(model),
             subject=subject,
             photo=photo.facts,

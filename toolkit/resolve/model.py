@@ -52,6 +52,11 @@ class Model:
     export: Path | None = None
     profile: str | None = None
 
+    @property
+    def argument(self) -> str:
+        """The MODEL argument that means it, without its profile."""
+        return self.name if self.kind in ("bundled", "store") else str(self.path)
+
     def graph(self, store: Store | None = None) -> FrozenGraph:
         """Read the frozen graph; of an ONNX file, the graph it was made from, if it is here.
 
