@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from toolkit.parity import NEAR_TIE, compare_label_maps, compare_masks, mask_iou
+from toolkit.parity import (
+    NEAR_TIE,
+    PhotoParity,
+    Thresholds,
+    compare_label_maps,
+    compare_masks,
+    mask_iou,
+    shortfall,
+)
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=12)
 
@@ -93,3 +101,16 @@ def test_two_empty_masks_agree() -> None:
 def test_a_mask_without_an_edge_has_no_band() -> None:
     empty = np.zeros((4, 4), np.uint8)
     assert compare_masks(empty, np.full((4, 4), 255, np.uint8)).outside_band == 16
+
+
+def test_a_mean_agreement_is_asked_of_all_photos_together() -> None:
+    zeros, ones = np.zeros((4, 4), np.int64), np.ones((4, 4), np.int64)
+    mask = compare_masks(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8))
+    same, other = (
+        PhotoParity(compare_label_maps(zeros, found), mask, (4, 4), (4, 4), 0)
+        for found in (zeros, ones)
+    )
+    half = Thresholds(mean_agreement=0.5)
+    assert shortfall([same, other], half) is None
+    assert shortfall([same, other, other], half) is not None
+    assert shortfall([same, other], Thresholds()) == "FAILED on 1 of 2 photos"

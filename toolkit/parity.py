@@ -8,7 +8,7 @@ counted; any other difference fails.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -207,11 +207,15 @@ class Thresholds:
     near_tie_rule : bool
         Whether the rule decides: a difference beyond near-ties fails, and what near-ties alone
         change never does. Without it the two numbers alone decide.
+    mean_agreement : float or None
+        Of a profile that may change labels, the least share of equal labels as a mean over the
+        photos, 0..1; then nothing else is asked of any.
     """
 
     min_agreement: float = 0.999
     min_iou: float = 0.999
     near_tie_rule: bool = True
+    mean_agreement: float | None = None
 
 
 @dataclass(frozen=True)
@@ -238,6 +242,8 @@ class PhotoParity:
 
     def failures(self, limits: Thresholds) -> tuple[str, ...]:
         """Say what falls short of the limits; empty where nothing does."""
+        if limits.mean_agreement is not None:
+            return ()
         if limits.near_tie_rule and self.labels.passed:
             return ()
         failed = []
@@ -248,6 +254,25 @@ class PhotoParity:
         if self.mask.iou < limits.min_iou:
             failed.append(f"subject IoU {self.mask.iou:.5f} below {limits.min_iou}")
         return tuple(failed)
+
+
+def shortfall(photos: Sequence[PhotoParity], limits: Thresholds) -> str | None:
+    """Say how photos fall short of what is asked of them together; None where they do not.
+
+    >>> shortfall([], Thresholds(mean_agreement=0.8)) is None
+    True
+    """
+    failed = sum(bool(photo.failures(limits)) for photo in photos)
+    if failed:
+        return f"FAILED on {failed} of {len(photos)} photos"
+    if limits.mean_agreement is not None and photos:
+        mean = sum(photo.labels.agreement for photo in photos) / len(photos)
+        if mean < limits.mean_agreement:
+            return (
+                f"FAILED: mean agreement {mean:.5f} over {len(photos)} photos, below the "
+                f"profile's {limits.mean_agreement}"
+            )
+    return None
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import Command
 from tests.convert.test_conversion import with_other_bias
 from toolkit.catalog import load_catalog
+from toolkit.convert import PROFILES
 from toolkit.media import demo_photo, write_photo
 
 pytestmark = pytest.mark.tensorflow
@@ -83,3 +84,17 @@ def test_an_unknown_subject_is_a_usage_error(toolkit: Command, photo: Path) -> N
     done = toolkit("parity", photo, "--subject", "unicorn")
     assert done.code == 2
     assert "unicorn" in done.stderr
+
+
+def test_a_profile_that_may_change_labels_is_held_to_its_own_promise(
+    toolkit: Command, photo: Path
+) -> None:
+    done = toolkit("parity", photo, "--model", f"{BUNDLED.name}+fast", "--json")
+    document = json.loads(done.stdout)
+    (found,) = document["photos"]
+    assert found["labels"]["differing"] > found["labels"]["near_ties"]
+    assert document["limits"]["mean_agreement"] == PROFILES["fast"].least_agreement
+    assert document["passed"]
+    assert done.code == 0
+    strict = toolkit("parity", photo, "--model", f"{BUNDLED.name}+fast", "--min-agreement", "1")
+    assert strict.code == 1

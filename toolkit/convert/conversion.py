@@ -23,7 +23,7 @@ from toolkit.catalog import INPUT, OUTPUT, Network
 from toolkit.convert.calibration import Calibration
 from toolkit.convert.loggers import quiet
 from toolkit.convert.manifest import Manifest
-from toolkit.convert.profiles import Profile, find_profile
+from toolkit.convert.profiles import Profile, find_profile, least_agreement
 from toolkit.convert.quantize import LEAST_OPSET, Quantisation, quantize
 from toolkit.convert.repairs import repair
 from toolkit.errors import (
@@ -51,10 +51,6 @@ log = logging.getLogger(__name__)
 
 OPSETS = range(11, 19)
 DEFAULT_OPSET = 18
-LEAST_AGREEMENT_OF_ROUNDED = 0.98
-"""Of a graph that rounds its maps to levels: what runtimes compute differs in the last bit, and a
-value between two levels then moves by a whole one, so that the near-tie rule can't hold."""
-
 DEFAULT_PROFILES = ("exact", "plain")
 """The first that takes a graph is its default: both give TF1's labels, the first with less work."""
 
@@ -349,9 +345,7 @@ def _describe(
         "resizes": json.dumps(network.resizes),
         "tools": json.dumps(tool_versions(), sort_keys=True),
     }
-    least = profile.least_agreement
-    if least is None and fake_quantized:
-        least = LEAST_AGREEMENT_OF_ROUNDED
+    least = least_agreement(profile.name, fake_quantized=fake_quantized)
     if least is not None:
         metadata["least_agreement"] = json.dumps(least)
     if calibration:

@@ -170,6 +170,31 @@ _PROFILES = (
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}
 
 
+LEAST_AGREEMENT_OF_ROUNDED = 0.98
+"""Of a graph that rounds its maps to levels: what runtimes compute differs in the last bit, and a
+value between two levels then moves by a whole one, so that the near-tie rule can't hold."""
+
+
+def least_agreement(name: str, *, fake_quantized: bool) -> float | None:
+    """Return the mean share of TF1's labels that an export has to keep, 0..1.
+
+    Parameters
+    ----------
+    name : str
+        Of the profile, as the export's metadata give it; of another nothing is known.
+    fake_quantized : bool
+        Whether quantization-aware training left its rounding in the graph.
+
+    Returns
+    -------
+    float or None
+        None where the near-tie rule decides.
+    """
+    known = PROFILES.get(name.removesuffix(WITH_LOGITS))
+    least = known.least_agreement if known else None
+    return LEAST_AGREEMENT_OF_ROUNDED if known and least is None and fake_quantized else least
+
+
 def find_profile(name: str) -> Profile:
     """Return the profile of a name; ``NAME-logits`` gives the logits out as well.
 
