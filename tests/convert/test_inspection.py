@@ -10,6 +10,7 @@ import pytest
 
 from models import made_up
 from tests.conftest import write_graph
+from tests.zoo.family import member
 from toolkit.convert import PROFILES, conversion, profiles
 from toolkit.convert.inspection import LayoutReport, inspect_layout
 from toolkit.errors import GraphError
@@ -95,6 +96,19 @@ def test_a_crop_that_stride_16_does_not_divide_is_a_reason_in_one_line(tmp_path:
     assert "\n" not in reason
     assert profiles["fast"].applies
     assert "crop of 16k + 1" in profiles["fast"].skipped["output_stride_16"]
+
+
+@pytest.mark.slow
+def test_a_decoder_and_its_branches_are_told_by_strides_and_rates() -> None:
+    data = member("xception_65_os8")
+    found = inspect_layout(FrozenGraph("x", Path("x.pb"), data))
+    assert found.landmarks is not None
+    assert found.landmarks.head_rates == (12, 24, 36)
+    assert found.landmarks.enlargements == ((8, 4),)
+    assert (found.landmarks.output_stride, found.landmarks.logits_stride) == (8, 4)
+    assert found.normal_form is not None
+    assert found.normal_form.checks_removed == 4
+    assert found.normal_form.choices_folded == 1
 
 
 def without_aligned_corners(graph_def: Any) -> None:
