@@ -37,6 +37,17 @@ ON_PHOTO = $${PHOTO:+"$$PHOTO"}
 SHOWN = $${PHOTO:+--photo "$$PHOTO"}
 OF_MODEL = $${MODEL:+--model "$$MODEL"}
 
+# What `make test-official` fetches: the official network from the catalogue's origins, or by NAME
+# another one of the catalogue, or by FROM an archive of any URL under that name. PROFILES and PHOTOS
+# (a number) shorten it.
+NAME =
+FROM =
+PROFILES =
+PHOTOS =
+export NAME FROM PROFILES PHOTOS
+FETCHED = $${NAME:+--name "$$NAME"} $${FROM:+--from "$$FROM"}
+SHORTER = $${PROFILES:+--profiles "$$PROFILES"} $${PHOTOS:+--photos "$$PHOTOS"}
+
 # $(call MEASURE,NAME,BENCH OPTIONS,REPORT OPTIONS): every backend, into NAME.json and the page
 # NAME.html. Where something can't be measured the page shows the rest, and make fails after it.
 MEASURE = rm -f $(1).json $(1).html; \
@@ -46,11 +57,11 @@ MEASURE = rm -f $(1).json $(1).html; \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo page photo-there test test-slow lint format bench core-cost natural-cost gate-proof lock clean
+.PHONY: help demo page photo-there test test-slow test-official lint format bench core-cost natural-cost gate-proof lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
-		printf '  make %-10s %s\n' "$$name" "$$what"; done
+		printf '  make %-13s %s\n' "$$name" "$$what"; done
 
 demo: $(READY) ## the whole job on one photo: fetch, verify, convert, portrait, parity, bench
 	@$(BIN)/toolkit demo
@@ -67,6 +78,9 @@ test: $(READY) ## the tests and the docstrings' examples; offline
 test-slow: $(READY) ## the tests that take longer
 	@$(GET_CHROMIUM)
 	$(BIN)/python -m pytest -m slow
+
+test-official: $(READY) ## the whole job on the official network, from its origin; needs the network
+	@$(BIN)/python -m tests.official $(FETCHED) $(SHORTER)
 
 lint: $(READY) ## ruff, mypy and the order of the rooms
 	$(BIN)/ruff check

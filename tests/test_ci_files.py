@@ -20,9 +20,15 @@ from toolkit.bench.variants import parse_variant
 from toolkit.cli import app
 from toolkit.cli.console import Exit
 
-FILES = ("docs/ci/gate/action.yml", "docs/ci/gitlab.yml", ".github/workflows/ci.yml")
+FILES = (
+    "docs/ci/gate/action.yml",
+    "docs/ci/gitlab.yml",
+    ".github/workflows/ci.yml",
+    ".github/workflows/official.yml",
+)
 TEXTS = {name: (ROOT / name).read_text() for name in FILES}
-ACTION, GITLAB, WORKFLOW = (yaml.safe_load(text) for text in TEXTS.values())
+ACTION, GITLAB, WORKFLOW, OFFICIAL = (yaml.safe_load(text) for text in TEXTS.values())
+OFFICIAL_SCRIPT = (ROOT / "tests/official/__main__.py").read_text()
 SCREEN = 60
 SIDES = {"base": "onnx", "head": "tf"}
 HOSTILE = """a'b"c; touch pwned; $(touch pwned) `touch pwned` ${HOME} * && \\"""
@@ -69,7 +75,7 @@ def test_no_file_knows_a_secret(name: str) -> None:
 
 
 def steps_of_ours() -> list[dict[str, Any]]:
-    jobs = WORKFLOW["jobs"].values()
+    jobs = [*WORKFLOW["jobs"].values(), *OFFICIAL["jobs"].values()]
     steps = [*ACTION["runs"]["steps"], *(step for job in jobs for step in job["steps"])]
     assert len(steps) > 8
     return steps
@@ -89,18 +95,32 @@ def test_no_expression_stands_in_a_script() -> None:
     assert not [script for script in scripts if "${{" in script]
 
 
-def test_our_workflow_may_read_and_nothing_else() -> None:
-    assert WORKFLOW["permissions"] == {"contents": "read"}
-    assert not any("permissions" in job for job in WORKFLOW["jobs"].values())
+def test_our_workflows_may_read_and_nothing_else() -> None:
+    for workflow in (WORKFLOW, OFFICIAL):
+        assert workflow["permissions"] == {"contents": "read"}
+        assert not any("permissions" in job for job in workflow["jobs"].values())
     assert set(WORKFLOW[True]) == {"push", "pull_request"}  # YAML 1.1 reads `on` as true
     checkouts = [s for s in steps_of_ours() if str(s.get("uses")).startswith("actions/checkout")]
-    assert [step["with"]["persist-credentials"] for step in checkouts] == [False, False]
+    assert [step["with"]["persist-credentials"] for step in checkouts] == [False] * 3
 
 
 def test_our_workflow_runs_what_every_change_must_pass() -> None:
     assert {"run": ".ci/run"} in WORKFLOW["jobs"]["check"]["steps"]
     assert "if" not in WORKFLOW["jobs"]["check"]
     assert (ROOT / ".ci/run").stat().st_mode & 0o100
+
+
+def test_the_official_network_is_tried_weekly_and_on_demand_and_its_report_kept() -> None:
+    (job,) = OFFICIAL["jobs"].values()
+    assert set(OFFICIAL[True]) == {"schedule", "workflow_dispatch"}
+    (schedule,) = OFFICIAL[True]["schedule"]
+    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", schedule["cron"])
+    *_, target, kept = job["steps"]
+    assert target == {"run": "make test-official"}
+    assert kept["if"] == "always()"
+    default = re.search(r'"--folder".*default=Path\("(.+)"\)', OFFICIAL_SCRIPT)
+    assert default
+    assert kept["with"]["path"] == f"{default[1]}/layout.txt"
 
 
 @dataclass(frozen=True)

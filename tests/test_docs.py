@@ -44,7 +44,7 @@ SHARED_OPTIONS = "Options that several commands share"
 NETWORK_NEEDED = {"toolkit fetch"}
 CHEAP = {"portrait", "models", "info", "compare", "--version"}
 """Commands that need no TensorFlow."""
-WITH_TENSORFLOW = {"fetch", "verify", "convert", "parity", "evaluate", "demo"}
+WITH_TENSORFLOW = {"fetch", "inspect", "verify", "convert", "parity", "evaluate", "demo"}
 """Commands that import it themselves: one process runs them all, and imports it once."""
 SHORTER = {
     "bench": ["--rounds", "1", "--iterations", "3", "--warmup", "2"],

@@ -163,6 +163,21 @@ def test_fetch_models_and_the_record_of_a_fetch(toolkit: Command, archive: Path)
 
 
 @pytest.mark.tensorflow
+def test_inspect(toolkit: Command, tmp_path: Path) -> None:
+    from toolkit.graphs import parse_graph, read_graph
+
+    graph_def = parse_graph(read_graph(load_catalog().bundled.graph))
+    graph_def.node.add(name="steal", op="ReadFile")
+    (tmp_path / "refused.pb").write_bytes(graph_def.SerializeToString())
+    check(
+        "`toolkit inspect --json`",
+        document(toolkit("inspect", "mnv2_dm05_person", "--json", "-q"), "inspect"),
+        document(toolkit("inspect", tmp_path / "refused.pb", "--json", "-q"), "inspect", code=3),
+        document(toolkit("inspect", load_catalog().bundled.onnx, "--json", "-q"), "inspect"),
+    )
+
+
+@pytest.mark.tensorflow
 def test_verify(toolkit: Command) -> None:
     check(
         "`toolkit verify --json`",

@@ -10,7 +10,8 @@ import pytest
 
 from models import made_up
 from tests.conftest import write_graph
-from toolkit.convert import PROFILES
+from tests.zoo.family import member
+from toolkit.convert import PROFILES, conversion, profiles
 from toolkit.convert.inspection import LayoutReport, inspect_layout
 from toolkit.errors import GraphError
 from toolkit.graphs import FrozenGraph, import_tensorflow
@@ -18,12 +19,16 @@ from toolkit.graphs import FrozenGraph, import_tensorflow
 pytestmark = pytest.mark.tensorflow
 
 
-def inspected(change: Callable[[Any], None] | None = None, **trusted: bool) -> LayoutReport:
+def inspected(
+    change: Callable[[Any], None] | None = None, *, trusted: bool = False
+) -> LayoutReport:
     """The report of a made-up graph after a change."""
     graph_def = made_up.build_graph(97, 24, 17, seed=5, hand_set=True)
     if change:
         change(graph_def)
-    return inspect_layout(FrozenGraph("g", Path("g.pb"), graph_def.SerializeToString(), **trusted))
+    return inspect_layout(
+        FrozenGraph("g", Path("g.pb"), graph_def.SerializeToString(), trusted=trusted)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +48,8 @@ def test_the_landmarks_of_a_known_layout_are_numbers(plain: LayoutReport) -> Non
     assert found.pooled
     assert found.feature_channels == 24
     assert found.backbone_rates == (2, 4)
-    assert found.head_rates == found.enlargements == ()
+    assert found.head_rates == ()
+    assert found.enlargements == ()
     assert (found.labels, found.label_dtype) == (17, "uint8")
     # the stem alone: 24 kernels of 3x3x3 on 49x49 pixels
     assert found.multiply_adds > 24 * 27 * 49 * 49
@@ -52,7 +58,8 @@ def test_the_landmarks_of_a_known_layout_are_numbers(plain: LayoutReport) -> Non
 def test_every_profile_applies_to_a_known_layout(plain: LayoutReport) -> None:
     assert [profile.name for profile in plain.profiles] == list(PROFILES)
     assert all(profile.applies and not profile.skipped for profile in plain.profiles)
-    assert plain.refusal is plain.unrecognized is None
+    assert plain.refusal is None
+    assert plain.unrecognized is None
     assert plain.contract is not None
     assert plain.contract.network.crop == (97, 97)
 
@@ -60,10 +67,8 @@ def test_every_profile_applies_to_a_known_layout(plain: LayoutReport) -> None:
 def test_each_profiles_passes_run_once_and_tf2onnx_too(
     monkeypatch: pytest.MonkeyPatch, tiny_graph: FrozenGraph
 ) -> None:
-    from toolkit.convert import inspection, profiles
-
     calls: list[str] = []
-    convert, apply = inspection.onnx_model, profiles.Profile.apply
+    convert, apply = conversion.onnx_model, profiles.Profile.apply
 
     def counted(self: Any, *arguments: Any) -> Any:
         calls.append(self.name)
@@ -74,7 +79,7 @@ def test_each_profiles_passes_run_once_and_tf2onnx_too(
         return convert(*arguments)
 
     monkeypatch.setattr(profiles.Profile, "apply", counted)
-    monkeypatch.setattr(inspection, "onnx_model", converted)
+    monkeypatch.setattr("toolkit.convert.inspection.onnx_model", converted)
     found = inspect_layout(tiny_graph)
     assert calls == ["tf2onnx", *(name for name in PROFILES if name != "int8")]
     assert found.profiles[-1].name == "int8"
@@ -91,6 +96,19 @@ def test_a_crop_that_stride_16_does_not_divide_is_a_reason_in_one_line(tmp_path:
     assert "\n" not in reason
     assert profiles["fast"].applies
     assert "crop of 16k + 1" in profiles["fast"].skipped["output_stride_16"]
+
+
+@pytest.mark.slow
+def test_a_decoder_and_its_branches_are_told_by_strides_and_rates() -> None:
+    data = member("xception_65_os8")
+    found = inspect_layout(FrozenGraph("x", Path("x.pb"), data))
+    assert found.landmarks is not None
+    assert found.landmarks.head_rates == (12, 24, 36)
+    assert found.landmarks.enlargements == ((8, 4),)
+    assert (found.landmarks.output_stride, found.landmarks.logits_stride) == (8, 4)
+    assert found.normal_form is not None
+    assert found.normal_form.checks_removed == 4
+    assert found.normal_form.choices_folded == 1
 
 
 def without_aligned_corners(graph_def: Any) -> None:
@@ -129,7 +147,9 @@ def test_a_forbidden_graph_is_counted_and_never_loaded(monkeypatch: pytest.Monke
     assert "--trust-graph" in found.refusal.remedy
     assert found.layout.forbidden == ("ReadFile",)
     assert found.layout.operations["ArgMax"] == 1
-    assert found.contract is found.normal_form is found.landmarks is None
+    assert found.contract is None
+    assert found.normal_form is None
+    assert found.landmarks is None
     assert found.profiles == ()
 
 

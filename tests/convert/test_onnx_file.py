@@ -43,15 +43,12 @@ def changed(tmp_path: Path, **metadata: str) -> OnnxReport:
 
 def test_a_file_without_metadata_says_nothing_of_its_making(tmp_path: Path) -> None:
     found = changed(tmp_path)
-    assert found.model is found.profile is found.passes is found.crop is found.labels is None
-    assert found.tools is found.least_agreement is None
+    said = (found.model, found.profile, found.passes, found.crop, found.labels, found.tools)
+    assert set(said) == {None}
 
 
 def test_an_int8_export_says_how_many_photos_it_was_calibrated_on(tmp_path: Path) -> None:
     calibration = json.dumps(["a" * 64, "b" * 64])
-    assert changed(tmp_path, calibration=calibration, least_agreement="0.8") == changed(
-        tmp_path, calibration=calibration, least_agreement="0.8"
-    )
     found = changed(tmp_path, calibration=calibration, least_agreement="0.8")
     assert (found.calibration_photos, found.least_agreement) == (2, 0.8)
 

@@ -20,10 +20,6 @@ def exported(*, fake_quantization: bool = False) -> Any:
     tf = import_tensorflow()
     v1 = tf.compat.v1
 
-    @tf.function
-    def brighter(x: Any) -> Any:
-        return x + 1.0
-
     with tf.Graph().as_default() as loaded:
         image = v1.placeholder(tf.uint8, [1, None, None, 3], name="ImageTensor")
         height = tf.shape(image)[1]
@@ -34,7 +30,7 @@ def exported(*, fake_quantization: bool = False) -> Any:
         other = tf.raw_ops.Switch(data=tf.constant(SIDE), pred=large).output_true
         side = tf.raw_ops.Merge(inputs=[small, other]).output
         x = v1.image.resize_bilinear(x, tf.stack([side, side]), align_corners=True)
-        x = tf.nn.conv2d(brighter(x), tf.ones([3, 3, 3, 4]), 2, "SAME")
+        x = tf.nn.conv2d(tf.function(lambda x: x + 1.0)(x), tf.ones([3, 3, 3, 4]), 2, "SAME")
         if fake_quantization:
             x = tf.quantization.fake_quant_with_min_max_args(x, -1, 1)
         for rows in (SIDE // 2 + 1, SIDE):  # the first one changes nothing

@@ -229,23 +229,21 @@ def _landmarks(found: Landmarks) -> Iterator[str]:
 
 
 def _profile(heading: str, profile: ProfileReport) -> Iterator[str]:
-    if not profile.applies:
-        yield from _line(heading, f"{profile.name:<8}  does not apply: {profile.reason}")
-    elif not profile.skipped:
-        yield from _line(heading, f"{profile.name:<8}  applies")
-    else:
-        yield from _line(heading, f"{profile.name:<8}  applies without")
-        for name, reason in profile.skipped.items():
-            yield from _line("", f"  {name}: {reason}")
+    verdict = "applies" if profile.applies else f"does not apply: {profile.reason}"
+    if profile.skipped:
+        verdict += " without"
+    yield from _line(heading, f"{profile.name:<8}  {verdict}", hanging=10)
+    for name, reason in profile.skipped.items():
+        yield from _line("", f"          {name}: {reason}", hanging=12)
 
 
-def _line(heading: str, text: str) -> list[str]:
-    """Fill a text behind its heading."""
+def _line(heading: str, text: str, *, hanging: int = 0) -> list[str]:
+    """Fill a text behind its heading; lines but the first stand further in."""
     lines = textwrap.wrap(
         text,
         WIDTH,
         initial_indent=f"{heading:<{INDENT}}",
-        subsequent_indent=" " * INDENT,
+        subsequent_indent=" " * (INDENT + hanging),
         break_on_hyphens=False,
     )
     return [line.replace(TIE, " ") for line in lines]

@@ -1,0 +1,1 @@
+"""The whole job on an archive fetched from its origin: `make test-official`."""
