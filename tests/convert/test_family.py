@@ -149,7 +149,7 @@ def test_the_table_in_the_docs_says_what_applies() -> None:
             for name in re.findall(r"`(\w+)`", cells[1]):
                 said[name] = dict(zip(FLOAT, cells[2:], strict=True))
     assert set(said) - {"tests"} == set(FAMILY)
-    for name, cells in said.items():
-        for profile, cell in cells.items():
+    for name, answers in said.items():
+        for profile, cell in answers.items():
             expected = "yes" if expected_reason(name, profile) is None else "no"
             assert cell.split()[0] == expected, (name, profile)
