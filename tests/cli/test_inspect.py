@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Command, write_graph
 from toolkit.catalog import load_catalog
-from toolkit.cli.inspect import WIDTH, layout_lines
+from toolkit.cli.inspect import layout_lines
 from toolkit.convert import PROFILES
 from toolkit.convert.inspection import LayoutReport, Refusal
 from toolkit.graphs import FrozenGraph, GraphLayout, NamedTensor
@@ -40,7 +40,7 @@ def test_the_report_fits_eighty_columns_but_for_paths(toolkit: Command, tmp_path
     graph = write_graph(tmp_path / "g.pb", crop=105, width=8)
     for model in (graph.source, BUNDLED.onnx):
         for line in toolkit("inspect", model).stdout.splitlines():
-            assert len(line) <= WIDTH or line.startswith("source"), line
+            assert len(line) <= 80 or line.startswith("source"), line
     assert "does not apply: looked for" in toolkit("inspect", graph.source).stdout
 
 
@@ -119,7 +119,7 @@ def test_names_out_of_a_hostile_file_do_nothing_to_a_terminal_and_are_bounded() 
         escape, "g.pb", "0" * 64, 1, False, {}, layout, refusal=Refusal("no", "never")
     )
     lines = list(layout_lines(report))
-    assert all(line.isprintable() and len(line) <= WIDTH for line in lines)
+    assert all(line.isprintable() and len(line) <= 80 for line in lines)
     assert len(lines) < 100
     assert "and 4901 more" in " ".join(lines)
 
