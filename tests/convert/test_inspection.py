@@ -64,25 +64,45 @@ def test_every_profile_applies_to_a_known_layout(plain: LayoutReport) -> None:
     assert plain.contract.network.crop == (97, 97)
 
 
-def test_each_profiles_passes_run_once_and_tf2onnx_too(
-    monkeypatch: pytest.MonkeyPatch, tiny_graph: FrozenGraph
-) -> None:
-    calls: list[str] = []
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What tf2onnx and profiles are asked for, in order."""
+    made: list[str] = []
     convert, apply = conversion.onnx_model, profiles.Profile.apply
 
-    def counted(self: Any, *arguments: Any) -> Any:
-        calls.append(self.name)
+    def applied(self: Any, *arguments: Any) -> Any:
+        made.append(self.name)
         return apply(self, *arguments)
 
-    def converted(*arguments: Any) -> Any:
-        calls.append("tf2onnx")
-        return convert(*arguments)
+    def converted(*arguments: Any, **options: Any) -> Any:
+        made.append("tf2onnx" if options.get("rounding", True) else "tf2onnx, not rounded")
+        return convert(*arguments, **options)
 
-    monkeypatch.setattr(profiles.Profile, "apply", counted)
+    monkeypatch.setattr(profiles.Profile, "apply", applied)
     monkeypatch.setattr("toolkit.convert.inspection.onnx_model", converted)
-    found = inspect_layout(tiny_graph)
+    return made
+
+
+def test_each_profiles_passes_run_once_and_tf2onnx_too(calls: list[str]) -> None:
+    found = inspected()
     assert calls == ["tf2onnx", *(name for name in PROFILES if name != "int8")]
     assert found.profiles[-1].name == "int8"
+
+
+def test_of_fake_quantization_int8_starts_from_maps_that_are_not_rounded(
+    calls: list[str],
+) -> None:
+    def round_maps(graph_def: Any) -> None:
+        for node in [node for node in graph_def.node if node.op == "Relu6"]:
+            name, node.name = node.name, f"{node.name}/exact"
+            rounded = graph_def.node.add(name=name, op="FakeQuantWithMinMaxArgs")
+            rounded.input.append(node.name)
+            rounded.attr["min"].f, rounded.attr["max"].f = 0.0, 6.0
+
+    found = inspected(round_maps)
+    assert calls == ["tf2onnx", "tf2onnx, not rounded", *PROFILES]
+    assert found.normal_form is not None
+    assert found.normal_form.fake_quantization_expanded > 0
 
 
 def test_a_crop_that_stride_16_does_not_divide_is_a_reason_in_one_line(tmp_path: Path) -> None:
@@ -95,7 +115,7 @@ def test_a_crop_that_stride_16_does_not_divide_is_a_reason_in_one_line(tmp_path:
     assert reason.startswith("looked for output stride 8 and a crop of 16k + 1; found ")
     assert "\n" not in reason
     assert profiles["fast"].applies
-    assert "crop of 16k + 1" in profiles["fast"].skipped["output_stride_16"]
+    assert profiles["fast"].skipped == {"output_stride_16": reason}
 
 
 @pytest.mark.slow

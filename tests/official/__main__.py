@@ -230,16 +230,12 @@ def sources_of_photos() -> Iterator[Path]:
 
 
 def convert_and_compare(log: Log, name: str, profile: str, photos: list[Path]) -> None:
-    """Convert by a profile, and compare photos by the profile's own rule."""
-    recipe = PROFILES[profile]
-    calibrated = ("--calibrate", photos[0].parent) if recipe.quantised else ()
+    """Convert by a profile, and compare photos; `parity` knows the profile's own rule."""
+    calibrated = ("--calibrate", photos[0].parent) if PROFILES[profile].quantised else ()
     made = log.run(f"convert {profile}", "convert", name, "--profile", profile, *calibrated)
     if made.returncode:
         return
-    least = recipe.least_agreement
-    # of photos without the subject an IoU says nothing: the labels decide
-    rule = () if least is None else ("--min-agreement", str(least), "--min-iou", "0")
-    log.run(f"parity {profile}", "parity", *photos, "--model", f"{name}+{profile}", *rule)
+    log.run(f"parity {profile}", "parity", *photos, "--model", f"{name}+{profile}")
 
 
 def evaluate(log: Log, name: str, profiles: list[str], most: int | None) -> None:

@@ -1,7 +1,7 @@
 """The layout report of a frozen graph: what it consists of and which profiles apply.
 
-tf2onnx makes its model once; each profile's passes are tried on that. Nothing is verified or
-quantized, and a graph that the policy refuses is counted, never loaded.
+tf2onnx makes its model once, of fake quantization twice, and each profile's passes are tried on
+that. Nothing is verified or quantized, and a graph that the policy refuses is counted, never loaded.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.convert.conversion import onnx_model, tool_versions
 from toolkit.convert.deeplab import DeepLab
-from toolkit.convert.profiles import PROFILES
+from toolkit.convert.profiles import PROFILES, Profile
 from toolkit.errors import BackendError, ConversionError, GraphError, ToolkitError
 from toolkit.graphs import (
     FrozenGraph,
@@ -215,6 +215,8 @@ def inspect_layout(graph: FrozenGraph) -> LayoutReport:
         described = describe_normal_form(graph_def, form, graph.source)
         report = dataclasses.replace(report, normal_form=described)
         model = onnx_model(graph, network)
+        # int8 starts from maps that are not rounded
+        bare = onnx_model(graph, network, rounding=False) if contract.fake_quantized else model
     except (GraphError, BackendError) as error:
         return dataclasses.replace(
             report,
@@ -232,36 +234,41 @@ def inspect_layout(graph: FrozenGraph) -> LayoutReport:
         report,
         landmarks=landmarks,
         unrecognized=unrecognized,
-        profiles=tuple(try_profiles(model, network.crop)),
+        profiles=tuple(try_profiles(model, bare, network.crop)),
     )
 
 
-def try_profiles(model: ModelProto, crop: tuple[int, int]) -> list[ProfileReport]:
+def try_profiles(model: ModelProto, bare: ModelProto, crop: tuple[int, int]) -> list[ProfileReport]:
     """Run the passes of every profile on tf2onnx's model.
 
     Parameters
     ----------
     model : ModelProto
         Not changed.
+    bare : ModelProto
+        The same, or without the rounding of fake quantization: what quantized profiles start from.
+        Not changed.
     crop : (int, int)
         Height and width of the network's crop.
     """
-    done: dict[tuple[str, ...], ProfileReport] = {}
+    done: dict[tuple[int, tuple[str, ...]], ProfileReport] = {}
+    found = []
     for profile in PROFILES.values():
-        if profile.network_passes in done:  # as int8 and fast have
-            continue
-        try:
-            _, skipped = profile.apply(model, crop)
-        except (ConversionError, BackendError) as error:
-            found = ProfileReport(profile.name, applies=False, skipped={}, reason=_reason(error))
-        else:
-            reasons = {name: problem.removeprefix(PREFIX) for name, problem in skipped.items()}
-            found = ProfileReport(profile.name, applies=True, skipped=reasons, reason=None)
-        done[profile.network_passes] = found
-    return [
-        dataclasses.replace(done[profile.network_passes], name=profile.name)
-        for profile in PROFILES.values()
-    ]
+        start = bare if profile.quantised else model
+        key = id(start), profile.network_passes
+        if key not in done:  # int8 has the passes of fast
+            done[key] = _tried(profile, start, crop)
+        found.append(dataclasses.replace(done[key], name=profile.name))
+    return found
+
+
+def _tried(profile: Profile, model: ModelProto, crop: tuple[int, int]) -> ProfileReport:
+    try:
+        _, skipped = profile.apply(model, crop)
+    except (ConversionError, BackendError) as error:
+        return ProfileReport(profile.name, applies=False, skipped={}, reason=_reason(error))
+    reasons = {name: problem.removeprefix(PREFIX) for name, problem in skipped.items()}
+    return ProfileReport(profile.name, applies=True, skipped=reasons, reason=None)
 
 
 def find_landmarks(model: ModelProto, crop: tuple[int, int]) -> Landmarks:
