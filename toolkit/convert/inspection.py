@@ -1,7 +1,7 @@
 """The layout report of a frozen graph: what it consists of and which profiles apply.
 
 tf2onnx makes its model once, of fake quantization twice, and each profile's passes are tried on
-that. Nothing is verified or quantized, and a graph that the policy refuses is counted, never loaded.
+that. Nothing is verified or quantized; a graph that the policy refuses is counted, never loaded.
 """
 
 from __future__ import annotations
