@@ -194,7 +194,7 @@ def _normal_form(form: NormalFormReport) -> Iterator[str]:
         )
         if count
     ]
-    yield from _line("normal form", ", ".join(changes) or "changes nothing")
+    yield from _line("normal form", ", ".join(changes) or "drops what nothing needs")
     yield from _line(
         "", f"{sum(form.operations.values()):,} operations: {_counts(form.operations)}"
     )
