@@ -24,6 +24,7 @@ from tests.bench.reports import make_report
 from tests.conftest import Command
 from tests.evaluate.datasets import square, write_folder
 from tests.evaluate.evaluations import make_evaluation
+from tests.graphs.saved_models import write_scores, write_tf1
 from toolkit.bench.files import write_report
 from toolkit.bench.schema import BenchReport
 from toolkit.catalog import GRAPH_FILE, load_catalog
@@ -260,6 +261,9 @@ def test_the_cheap_examples_of_the_readme_run(desk: Path, toolkit: Command) -> N
 @pytest.mark.slow
 @pytest.mark.tensorflow
 def test_all_examples_of_the_readme_run_one_after_the_other(desk: Path, toolkit: Command) -> None:
+    write_tf1(desk / "saved_model")
+    write_scores(desk / "graph.pb")
+    (desk / "labels.txt").write_text("background\ncat\ndog\nperson\n")
     removals = [line for line in examples() if "--remove" in line]
     # `verify --onnx` shows the file that the last but one example of `convert` makes
     late = [line for line in examples() if "--onnx" in line]

@@ -19,7 +19,7 @@ import pytest
 from tests.packing import GRAPH, link, member, stub_contract, tar_gz, write_archive
 from tests.serving import Origin, serving, status, whole
 from toolkit import catalog, downloads, fetch
-from toolkit.archives import read_archive_graph
+from toolkit.archives import read_archive
 from toolkit.atomic import sha256_of
 from toolkit.catalog import Catalog, ModelSpec
 from toolkit.errors import (
@@ -461,7 +461,7 @@ def test_the_real_archive_is_fetched(shared: Path) -> None:
     assert source.graph_sha256.startswith("8fc172de91bd315f")
     assert source.graph_size == 8687340
     assert (source.crop, len(source.labels), source.pin) == ((513, 513), 21, "first use")
-    assert read_archive_graph(Path(source.origin)) == fetched.path.read_bytes()
+    assert read_archive(Path(source.origin)) == fetched.path.read_bytes()
 
 
 def test_the_store_s_lock_is_named_while_it_is_waited_for(

@@ -73,6 +73,15 @@ def test_without_the_setting_the_store_is_the_source_tree_or_the_users_folder(
 
 def test_a_record_reads_back_as_it_was_written() -> None:
     assert Source.from_json(SOURCE.to_json()) == SOURCE
+    adapted = dataclasses.replace(SOURCE, input="photo:0", output="out:0", adapted=("a", "b"))
+    assert Source.from_json(adapted.to_json()) == adapted
+
+
+def test_a_record_of_before_graphs_were_adapted_is_one_of_a_frozen_graph() -> None:
+    record = json.loads(SOURCE.to_json())
+    for field in ("input", "output", "frozen_from", "adapted"):
+        del record[field]
+    assert Source.from_json(json.dumps(record).encode()) == SOURCE
 
 
 @pytest.mark.parametrize(
@@ -87,6 +96,8 @@ def test_a_record_reads_back_as_it_was_written() -> None:
         (SOURCE.to_json().replace(b"    65,\n", b""), r"crop is not \[height, width\]"),
         (SOURCE.to_json().replace(b"    65,\n", b"    -1,\n"), r"crop is not \[height, width\]"),
         (SOURCE.to_json().replace(b'"person"', b"15"), "labels are not names"),
+        (SOURCE.to_json().replace(b'"adapted": []', b'"adapted": [1]'), "not a list of text"),
+        (SOURCE.to_json().replace(b'"ImageTensor:0"', b"0"), "input is not of type str"),
         (b"[" * 100_000, "recursion|Expecting"),
     ],
 )

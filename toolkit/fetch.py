@@ -1,4 +1,4 @@
-"""From an archive, wherever it lies, to a checked frozen graph in the store.
+"""From an archive, a graph or a SavedModel, wherever it lies, to a checked graph in the store.
 
 Origins are asked in this order: the one given; the store; ``TOOLKIT_MIRROR``, a folder or URL
 prefix that holds archives by file name; the catalogue's URLs. Nothing is visible in the store
@@ -19,9 +19,16 @@ from typing import BinaryIO
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
 
-from toolkit.archives import extract_graph, open_archive, read_archive_graph
+from toolkit.archives import (
+    SAVED_MODEL_FILE,
+    SavedModelFiles,
+    extract_model,
+    open_archive,
+    read_graph_file,
+    read_saved_model_folder,
+)
 from toolkit.atomic import discard, partial_path, reason, sha256_of, translated
-from toolkit.catalog import ARCHIVE_SUFFIX, ModelSpec, load_catalog
+from toolkit.catalog import ARCHIVE_SUFFIX, GRAPH_FILE, ModelSpec, load_catalog
 from toolkit.downloads import Progress, download, is_offline, public_url
 from toolkit.errors import (
     ArchiveError,
@@ -29,14 +36,15 @@ from toolkit.errors import (
     HashMismatchError,
     InputFileError,
     ModelNotFoundError,
+    StoreError,
     UsageError,
 )
-from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph
+from toolkit.graphs import adopt, import_tensorflow, inspect_graph, read_labels
 from toolkit.store import Source, Store, check_name
 
-__all__ = ["Fetched", "fetch_model", "read_archive_graph"]
-
 log = logging.getLogger(__name__)
+
+GRAPH_SUFFIX = ".pb"
 
 
 @dataclass(frozen=True)
@@ -69,15 +77,20 @@ def fetch_model(
     trusted: bool = False,
     progress: Progress | None = None,
     deadline: float | None = None,
+    input_name: str | None = None,
+    output_name: str | None = None,
+    labels: Path | None = None,
 ) -> Fetched:
     """Bring a model into the store.
 
     Parameters
     ----------
     name : str, optional
-        By default the origin's file name without ``.tar.gz``, or else the catalogue's default.
+        By default the origin's file name without ``.tar.gz`` or ``.pb``, or else the catalogue's
+        default.
     origin : str or Path, optional
-        Path or URL of the archive; no other origin is asked then.
+        Path or URL of an archive with a frozen graph or a SavedModel, of a ``.pb``, or path of a
+        SavedModel's folder; no other origin is asked then.
     force : bool
         Fetch again though the store has it; the pinned hash still holds.
     store : Store, optional
@@ -88,6 +101,11 @@ def fetch_model(
         Called with (bytes done, bytes in all or None) while something is downloaded.
     deadline : float, optional
         Value of `time.monotonic` after which nothing is waited for: no lock, no network.
+    input_name, output_name : str, optional
+        Tensors that are the photo and the label map, or the labels' scores; by default those of
+        the contract, and of a SavedModel those of its serving signature.
+    labels : Path, optional
+        File of label names; see `toolkit.graphs.read_labels`.
 
     Returns
     -------
@@ -96,7 +114,7 @@ def fetch_model(
     Raises
     ------
     UsageError
-        The name can't be one, or is the bundled model's.
+        The name can't be one, or is the bundled model's; tensors or labels without an origin.
     ModelNotFoundError
         The name is unknown and no origin is given.
     ArchiveError, GraphError
@@ -107,8 +125,11 @@ def fetch_model(
         Several origins failed, or one that is a URL.
     MissingDependencyError
         TensorFlow, which checks the graph, is not installed.
+    InputFileError
+        The file of labels can't be read, or has another number of them than the graph.
     StoreError
-        The store can't be written, or is in use beyond the deadline.
+        The store can't be written, is in use beyond the deadline, or has the model with other
+        tensors.
 
     Examples
     --------
@@ -119,6 +140,10 @@ and '-'
     """
     store = store or Store.default()
     name, spec = _wanted(name, origin)
+    settings = _Settings(trusted, input_name, output_name, labels)
+    if origin is None and settings.change:
+        raise UsageError("--input, --output and --labels need --from", "name what is to be fetched")
+    settings.names()  # a broken file is found before a download
     if origin is None and not force and (present := _intact(store, name, spec)):
         return Fetched(name, store.graph_path(name), present, fresh=False)
     _need_tensorflow()
@@ -130,8 +155,26 @@ and '-'
         record = store.source(name)
         if record and not present and not force:
             log.warning("%s is damaged; fetching it again", store.graph_path(name))
-        job = _Job(name, spec, record, present, store, trusted, progress, deadline)
+        job = _Job(name, spec, record, present, store, settings, progress, deadline)
         return job.first_good([origin] if origin is not None else _origins(name, spec))
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """How a model is to be taken."""
+
+    trusted: bool
+    input_name: str | None
+    output_name: str | None
+    labels: Path | None
+
+    @property
+    def change(self) -> bool:
+        """Whether anything is asked for that may change what the store has."""
+        return (self.input_name, self.output_name, self.labels) != (None, None, None)
+
+    def names(self) -> tuple[str, ...] | None:
+        return None if self.labels is None else read_labels(self.labels)
 
 
 @dataclass(frozen=True)
@@ -143,7 +186,7 @@ class _Job:
     record: Source | None
     present: Source | None  # the record, where what it describes is whole and may stay
     store: Store
-    trusted: bool
+    settings: _Settings
     progress: Progress | None
     deadline: float | None
 
@@ -166,8 +209,14 @@ class _Job:
     def take(self, origin: str | Path) -> Fetched:
         local = _local_path(origin)
         if local is not None:
+            if local.name == SAVED_MODEL_FILE:
+                local = local.parent
+            if local.is_dir():
+                files = read_saved_model_folder(local)
+                name = local.resolve().name
+                return self.admit(files, files.sha256, files.size, name, str(local.absolute()))
             with open_archive(local) as file:
-                return self.admit(file, local.name, str(local.absolute()), local)
+                return self.admit_file(file, local.name, str(local.absolute()), local)
         url = str(origin)
         archive = partial_path(self.store.models / self.name)
         size = self.spec.size if self.spec else None
@@ -176,31 +225,59 @@ class _Job:
                 archive.parent.mkdir(parents=True, exist_ok=True)
                 download(url, archive, size=size, progress=self.progress, deadline=self.deadline)
             with open_archive(archive) as file:
-                return self.admit(file, _file_name(url), public_url(url), public_url(url))
+                return self.admit_file(file, _file_name(url), public_url(url), public_url(url))
         finally:
             discard(archive)
 
-    def admit(self, file: BinaryIO, archive: str, origin: str, shown: Path | str) -> Fetched:
-        """Check an archive's bytes and what is in them; publish the graph."""
+    def admit_file(self, file: BinaryIO, archive: str, origin: str, shown: Path | str) -> Fetched:
+        """Check a file's bytes and what is in them; publish the graph."""
         try:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # BinaryIO has no readable buffer in typeshed
         except OSError as error:
             raise ArchiveError(shown, f"can't be read ({reason(error)})") from error
         size = file.tell()
         self.refuse_other_bytes(sha256, shown)
-        if self.present:
-            path = self.store.graph_path(self.name)
-            return Fetched(self.name, path, self.present, fresh=False)
+        if (fetched := self.already()) is not None:
+            return fetched
+        read = read_graph_file if archive.endswith(GRAPH_SUFFIX) else extract_model
+        return self.admit(read(file, shown), sha256, size, archive, origin)
+
+    def already(self) -> Fetched | None:
+        """Return what the store has, if it is to stay."""
+        if self.present is None or self.settings.change:
+            return None
+        return Fetched(self.name, self.store.graph_path(self.name), self.present, fresh=False)
+
+    def admit(
+        self, content: bytes | SavedModelFiles, sha256: str, size: int, archive: str, origin: str
+    ) -> Fetched:
+        """Check what was read, made to keep the contract; publish the graph."""
+        shown = Path(archive if "://" in origin else origin)
+        if isinstance(content, SavedModelFiles):
+            self.refuse_other_bytes(sha256, shown)
+            if (fetched := self.already()) is not None:
+                return fetched
         log.info("checking %s", archive)
-        data = extract_graph(file, shown)
-        graph = FrozenGraph(
-            name=self.name,
-            source=shown if isinstance(shown, Path) else Path(archive),
-            data=data,
-            labels=self.spec.labels if self.spec else None,
-            trusted=self.trusted,
+        names = self.settings.names()
+        adopted = adopt(
+            content,
+            self.name,
+            shown,
+            labels=names or (self.spec.labels if self.spec else None),
+            trusted=self.settings.trusted,
+            input_name=self.settings.input_name,
+            output_name=self.settings.output_name,
         )
+        graph = adopted.graph
         contract = inspect_graph(graph)
+        count = len(contract.network.labels)
+        if self.settings.labels is not None and names is not None and len(names) != count:
+            raise InputFileError(
+                self.settings.labels,
+                f"names {len(names)} labels, the network has {count}",
+                "give one name per label, the background's too",
+            )
+        self.refuse_another_graph(sha256, graph.sha256)
         source = Source(
             name=self.name,
             origin=origin,
@@ -208,13 +285,32 @@ class _Job:
             archive_sha256=sha256,
             archive_size=size,
             graph_sha256=graph.sha256,
-            graph_size=len(data),
+            graph_size=len(graph.data),
             crop=contract.network.crop,
             labels=contract.network.labels,
             pin="catalogue" if self.spec and self.spec.sha256 else "first use",
             fetched_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            input=adopted.input,
+            output=adopted.output,
+            frozen_from=adopted.frozen_from,
+            adapted=adopted.changes,
         )
-        return Fetched(self.name, self.store.publish_model(source, data), source, fresh=True)
+        return Fetched(self.name, self.store.publish_model(source, graph.data), source, fresh=True)
+
+    def refuse_another_graph(self, sha256: str, graph_sha256: str) -> None:
+        """Refuse to replace a graph by another that was made of the same bytes.
+
+        Graph and record are replaced one after the other: a kill between must leave a pair.
+        """
+        if (
+            self.record
+            and self.record.archive_sha256 == sha256
+            and self.record.graph_sha256 != graph_sha256
+        ):
+            raise StoreError(
+                f"{self.name} is in the store as another graph of the same source",
+                f"toolkit models --remove {self.name} removes that, or give another name",
+            )
 
     def refuse_other_bytes(self, sha256: str, shown: Path | str) -> None:
         if self.spec and self.spec.sha256:
@@ -246,18 +342,18 @@ def _wanted(name: str | None, origin: str | Path | None) -> tuple[str, ModelSpec
     catalog = load_catalog()
     if origin is not None:
         _local_path(origin)  # raises for what is neither path nor URL
-    if name is None and origin is None:
-        return catalog.default.name, catalog.default
     if name is None:
-        archive = _file_name(str(origin))
-        name = archive.removesuffix(ARCHIVE_SUFFIX).removesuffix(".tgz")
+        if origin is None:
+            return catalog.default.name, catalog.default
+        archive = _model_file_name(origin)
+        name = archive.removesuffix(ARCHIVE_SUFFIX).removesuffix(".tgz").removesuffix(GRAPH_SUFFIX)
         try:
             check_name(name)
         except UsageError as error:
             raise UsageError(
                 f"{archive!a} names no model", "give a name: toolkit fetch NAME --from ..."
             ) from error
-    elif "/" in name or name.endswith(ARCHIVE_SUFFIX):
+    elif "/" in name or name.endswith((ARCHIVE_SUFFIX, GRAPH_SUFFIX)):
         raise UsageError(f"{name!a} is no model's name", "give a path or URL with --from")
     check_name(name)
     if name == catalog.bundled.name:
@@ -316,6 +412,16 @@ def _local_path(origin: str | Path) -> Path | None:
     if parts.scheme in ("http", "https") and parts.hostname:
         return None
     raise UsageError(f"{origin!a} can't be fetched", "give a path, or an http(s) URL")
+
+
+def _model_file_name(origin: str | Path) -> str:
+    """Return the file name that a model is called after: its folder's where all are named alike."""
+    local = _local_path(origin)
+    if local is None:
+        return _file_name(str(origin))
+    if local.name in (SAVED_MODEL_FILE, GRAPH_FILE):
+        local = local.parent
+    return local.resolve().name if local.is_dir() else local.name
 
 
 def _file_name(origin: str) -> str:

@@ -37,7 +37,7 @@ from toolkit.atomic import (
     write_atomically,
     write_synced,
 )
-from toolkit.catalog import GRAPH_FILE, source_tree
+from toolkit.catalog import GRAPH_FILE, INPUT, OUTPUT, source_tree
 from toolkit.errors import ModelNotFoundError, StoreError, UsageError
 
 log = logging.getLogger(__name__)
@@ -61,9 +61,9 @@ class Source:
     origin : str
         Path or URL the archive came from.
     archive : str
-        The archive's file name.
+        The name of the archive, file or folder.
     archive_sha256, graph_sha256 : str
-        SHA-256 in hexadecimal of the archive and of the graph taken from it.
+        SHA-256 in hexadecimal of the archive, or over the files of a folder, and of the graph.
     archive_size, graph_size : int
         Bytes.
     crop : (int, int)
@@ -74,6 +74,12 @@ class Source:
         Where the archive's expected hash came from.
     fetched_at : str
         ISO 8601, UTC.
+    input, output : str
+        Tensors of what was fetched that are the photo and the label map.
+    frozen_from : str
+        What the graph was made of: ``frozen graph``, ``TF1 SavedModel`` or ``TF2 SavedModel``.
+    adapted : tuple of str
+        What was done to it, for people; empty where the graph is as it was.
     schema : int
         Version of this record.
     """
@@ -89,6 +95,10 @@ class Source:
     labels: tuple[str, ...]
     pin: str
     fetched_at: str
+    input: str = INPUT.name
+    output: str = OUTPUT.name
+    frozen_from: str = "frozen graph"
+    adapted: tuple[str, ...] = ()
     schema: int = SCHEMA
 
     def to_json(self) -> bytes:
@@ -116,12 +126,17 @@ class Source:
         if found.get("schema", SCHEMA) != SCHEMA:
             raise ValueError(f"schema {found['schema']!r} is not {SCHEMA}")
         values = {key: _field(found, key, kind) for key, kind in _FIELDS.items()}
+        values |= {key: _field(found, key, kind) for key, kind in _LATER.items() if key in found}
         crop, labels = values["crop"], values["labels"]
         if len(crop) != 2 or not all(type(side) is int and side > 0 for side in crop):
             raise ValueError("crop is not [height, width]")
         if not all(isinstance(label, str) for label in labels):
             raise ValueError("labels are not names")
-        return cls(**{**values, "crop": tuple(crop), "labels": tuple(labels)})
+        adapted = values.get("adapted", [])
+        if not all(isinstance(change, str) for change in adapted):
+            raise ValueError("adapted is not a list of text")
+        tuples = {"crop": tuple(crop), "labels": tuple(labels), "adapted": tuple(adapted)}
+        return cls(**{**values, **tuples})
 
 
 _FIELDS: dict[str, type] = {
@@ -138,6 +153,8 @@ _FIELDS: dict[str, type] = {
     "pin": str,
     "fetched_at": str,
 }
+_LATER: dict[str, type] = {"input": str, "output": str, "frozen_from": str, "adapted": list}
+"""Fields that older records lack."""
 
 
 def _field(found: dict[str, Any], key: str, kind: type) -> Any:

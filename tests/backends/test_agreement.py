@@ -91,10 +91,12 @@ def test_exports_of_older_opsets_and_another_crop_agree(
 
 @pytest.mark.slow
 def test_the_real_network_agrees_on_real_photos(shared: Path, tmp_path: Path) -> None:
-    from toolkit.archives import read_archive_graph
+    from toolkit.archives import read_archive
 
     archive = shared / "mirror" / "deeplabv3_mnv2_pascal_coral.tar.gz"
-    graph = FrozenGraph("coral", archive, read_archive_graph(archive))
+    data = read_archive(archive)
+    assert isinstance(data, bytes)
+    graph = FrozenGraph("coral", archive, data)
     export = export_of(graph, tmp_path)
     images = {
         name: preprocess(read_photo(shared / "photos" / name).bgr, (513, 513))

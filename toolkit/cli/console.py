@@ -51,16 +51,16 @@ ModelOption = Annotated[
         "--model",
         "-m",
         metavar="MODEL",
-        help="A name that `toolkit models` lists, or a .tar.gz, .pb or .onnx path. "
-        "Default: the official network if it is in the store, else the bundled one.",
+        help="A name that `toolkit models` lists, or the path of a .tar.gz, .pb, .onnx or "
+        "SavedModel. Default: the official network if it is in the store, else the bundled one.",
     ),
 ]
 ModelArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="MODEL",
-        help="A name that `toolkit models` lists, or a .tar.gz, .pb or .onnx path. "
-        "Default: the official network if it is in the store, else the bundled one.",
+        help="A name that `toolkit models` lists, or the path of a .tar.gz, .pb, .onnx or "
+        "SavedModel. Default: the official network if it is in the store, else the bundled one.",
         show_default=False,
     ),
 ]

@@ -1,7 +1,8 @@
-"""``toolkit fetch``: a model's archive, from wherever it lies, into the store."""
+"""``toolkit fetch``: a model, from wherever it lies, into the store."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +17,7 @@ def fetch_command(
         typer.Argument(
             metavar="NAME",
             help="A name that `toolkit models` lists, or a new one for what --from brings. "
-            "Default: the file name of --from without .tar.gz, or else the official network.",
+            "Default: the name of --from without .tar.gz or .pb, or else the official network.",
             show_default=False,
         ),
     ] = None,
@@ -25,8 +26,38 @@ def fetch_command(
         typer.Option(
             "--from",
             metavar="PATH|URL",
-            help="The archive, a .tar.gz with a frozen_inference_graph.pb in it: a file, or a web "
-            "address. Nothing else is asked then.",
+            help="A .tar.gz with a frozen_inference_graph.pb or a SavedModel in it, or a .pb: a "
+            "file or a web address; or a SavedModel's folder. Nothing else is asked then.",
+            show_default=False,
+        ),
+    ] = None,
+    input_name: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="TENSOR",
+            help="The tensor of --from that takes the photo [1, H, W, 3], RGB, 0 to 255. Default: "
+            "ImageTensor:0; of a SavedModel, the one of its serving signature.",
+            show_default=False,
+        ),
+    ] = None,
+    output_name: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            metavar="TENSOR",
+            help="The tensor that gives the label map, or scores of each label [1, h, w, labels]. "
+            "Default: SemanticPredictions:0; of a SavedModel, the one of its serving signature.",
+            show_default=False,
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels",
+            metavar="FILE",
+            help="Names of the labels: one per line, or NUMBER<TAB>NAME. Default: PASCAL VOC's for "
+            "21 labels, else numbers.",
             show_default=False,
         ),
     ] = None,
@@ -44,11 +75,15 @@ def fetch_command(
     Asks --from if given; else the store; else `TOOLKIT_MIRROR`, a folder or web address that holds
     archives by file name; else the catalogue's origins. Bytes that differ from a pinned hash are
     refused; an archive without a published hash is pinned on first use. Only the frozen graph is
-    taken out of the archive, and TensorFlow checks it. `TOOLKIT_OFFLINE=1` forbids the network.
+    taken out of the archive, and TensorFlow checks it. A SavedModel is frozen without running
+    anything of it. What lacks the two tensors of the model zoo is adapted to them.
+    `TOOLKIT_OFFLINE=1` forbids the network.
 
     Example: `toolkit fetch --from ~/Downloads/some_deeplab_model.tar.gz`
+
+    Example: `toolkit fetch mine --from saved_model/ --labels labels.txt`
     """
-    from toolkit.catalog import load_catalog
+    from toolkit.catalog import INPUT, OUTPUT, load_catalog
     from toolkit.fetch import fetch_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
@@ -61,7 +96,14 @@ def fetch_command(
         return
     with console.progress("fetching") as progress:
         fetched = fetch_model(
-            name, origin=origin, force=force, trusted=trust_graph, progress=progress
+            name,
+            origin=origin,
+            force=force,
+            trusted=trust_graph,
+            progress=progress,
+            input_name=input_name,
+            output_name=output_name,
+            labels=labels,
         )
     source = fetched.source
     height, width = source.crop
@@ -72,6 +114,10 @@ def fetch_command(
     console.result(f"graph    {fetched.path}  {source.graph_size / 1e6:.2f} MB")
     console.result(f"network  crop {width}x{height}, {len(source.labels)} labels")
     console.result(f"from     {source.origin}")
+    if source.adapted or (source.input, source.output) != (INPUT.name, OUTPUT.name):
+        console.result(f"tensors  {source.input} to {source.output} of a {source.frozen_from}")
+    for change in source.adapted:
+        console.result(f"adapted  {change}")
     console.result(f"sha256   {source.archive_sha256}, pinned by {_pin(source.pin)}")
 
 

@@ -23,6 +23,7 @@ from toolkit.graphs.rewiring import (
     Tensor,
     control_inputs,
     data_inputs,
+    function_body,
     tensor_of,
 )
 
@@ -58,7 +59,13 @@ class _Choice:
     if_false: Tensor
 
 
-def inline_functions(graph: Rewiring, source: Path, *, keep: Iterable[str] = ()) -> dict[str, str]:
+def inline_functions(
+    graph: Rewiring,
+    source: Path,
+    *,
+    keep: Iterable[str] = (),
+    operations: Iterable[str] = tuple(BODIES),
+) -> dict[str, str]:
     """Put the bodies of functions in the place of what runs them.
 
     Of an ``If`` both bodies are put there, and a ``Merge`` of each pair of results.
@@ -71,6 +78,8 @@ def inline_functions(graph: Rewiring, source: Path, *, keep: Iterable[str] = ())
         For messages.
     keep : iterable of str
         Nodes that stay.
+    operations : iterable of str
+        What runs functions; others stay.
 
     Returns
     -------
@@ -78,12 +87,13 @@ def inline_functions(graph: Rewiring, source: Path, *, keep: Iterable[str] = ())
         By Merge made, the ``If`` that it came from.
     """
     kept = set(keep)
+    replaced = set(operations)
     origin: dict[str, str] = {}
     while True:
         calls = [
             node
             for node in graph.nodes.values()
-            if node.op in BODIES and node.name not in kept and _is_plain(node)
+            if node.op in replaced and node.name not in kept and _is_plain(node)
         ]
         if not calls:
             return origin
@@ -141,14 +151,12 @@ def _body(
     outer: str,
 ) -> list[Tensor]:
     """Add a function's nodes and return its results."""
-    from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
-
     definition = next(
         (item for item in graph.library.function if item.signature.name == function), None
     )
     if definition is None or len(definition.signature.input_arg) != len(arguments):
         raise GraphError(source, f"calls a function that it does not hold: {function!a}")
-    body, flat = function_def_to_graph_def(definition)
+    body, flat = function_body(definition)
     places = {
         argument.name: tensor
         for argument, tensor in zip(definition.signature.input_arg, arguments, strict=True)
@@ -157,9 +165,7 @@ def _body(
     def outside(tensor: Tensor) -> Tensor:
         return places.get(tensor.node) or Tensor(f"{prefix}/{tensor.node}", tensor.output)
 
-    for node in body.node:
-        if node.name in places:
-            continue
+    for node in body:
         inputs = [outside(tensor) for tensor in data_inputs(node)]
         before = [name for name in control_inputs(node) if name not in places]
         node.name = f"{prefix}/{node.name}"
@@ -170,8 +176,7 @@ def _body(
         if node.op in BODIES:
             origin[node.name] = outer
     return [
-        outside(tensor_of(flat[definition.ret[argument.name]]))
-        for argument in definition.signature.output_arg
+        outside(flat(definition.ret[argument.name])) for argument in definition.signature.output_arg
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from toolkit.catalog import INPUT, OUTPUT, Network, TensorSpec, generic_labels
 from toolkit.errors import GraphError
 from toolkit.graphs.anatomy import Anatomy, find_anatomy
+from toolkit.graphs.candidates import adoption_hint
 from toolkit.graphs.frozen import FrozenGraph
 from toolkit.graphs.loading import import_tensorflow, parse_graph
 from toolkit.graphs.normal_form import simplify
@@ -73,8 +74,9 @@ def inspect_graph(graph: FrozenGraph) -> GraphContract:
         except (ValueError, TypeError) as error:  # what TensorFlow raises for a malformed graph
             reason = str(error).splitlines()[0]
             raise GraphError(graph.source, f"TensorFlow does not load it: {reason}") from error
-    _check_tensor(loaded, INPUT, graph.source)
-    output_dtype = _check_tensor(loaded, OUTPUT, graph.source)
+    hint = adoption_hint(graph_def)
+    _check_tensor(loaded, INPUT, graph.source, hint)
+    output_dtype = _check_tensor(loaded, OUTPUT, graph.source, hint)
     argmax = _find_argmax(loaded, graph.source)
     logits = argmax.inputs[0]
     anatomy = find_anatomy(simplify(graph_def, graph.source), argmax.name)
@@ -92,20 +94,18 @@ def inspect_graph(graph: FrozenGraph) -> GraphContract:
     )
 
 
-def _check_tensor(loaded: Any, spec: TensorSpec, source: Path) -> str:
+def _check_tensor(loaded: Any, spec: TensorSpec, source: Path, hint: str) -> str:
     try:
         tensor = loaded.get_tensor_by_name(spec.name)
     except KeyError as error:
-        raise GraphError(
-            source, f"has no tensor {spec.name}", "a DeepLab frozen inference graph is needed"
-        ) from error
+        raise GraphError(source, f"has no tensor {spec.name}", hint) from error
     dtype: str = tensor.dtype.base_dtype.name
     rank = tensor.shape.rank
     if dtype not in spec.dtypes or rank not in (None, spec.rank):
         raise GraphError(
             source,
             f"{spec.name} is {dtype} of rank {rank}, not {'/'.join(spec.dtypes)} {spec.layout}",
-            "a DeepLab frozen inference graph is needed",
+            hint,
         )
     return dtype
 

@@ -7,7 +7,7 @@ arithmetic on tensors, a check without effect on them, or a choice between such 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,12 +62,64 @@ BODIES = {
 }
 """By operation, the attributes that name the functions it runs."""
 
+VARIABLES = frozenset({"ReadVariableOp", "VarHandleOp", "Variable", "VariableV2"})
+"""What a SavedModel has in the place of weights; they become constants."""
+
+SAVED_MODEL = VARIABLES | frozenset(
+    """
+    Assign AssignAdd AssignAddVariableOp AssignSub AssignSubVariableOp AssignVariableOp
+    DisableCopyOnRead IsVariableInitialized MergeV2Checkpoints RandomStandardNormal RandomUniform
+    RestoreV2 SaveV2 ShardedFilename StatelessRandomGetAlg StatelessRandomGetKeyCounter
+    StatelessRandomNormalV2 StatelessRandomUniformV2 StatelessTruncatedNormalV2 StaticRegexFullMatch
+    StringJoin TruncatedNormal VarIsInitializedOp
+    """.split()
+)
+"""What a SavedModel has around the network: how variables are made, trained, saved and restored.
+It may be there, but is never run: not for loading, and nothing of it may lead to the label map."""
+
 MOST_NODES = 200_000
 """Nodes after every call is replaced by its function's body; the largest zoo graph has 3,000."""
 
 
-def refuse_forbidden(graph_def: GraphDef, source: Path) -> None:
+def refuse_forbidden(
+    graph_def: GraphDef, source: Path, *, also: frozenset[str] = frozenset()
+) -> None:
     """Refuse a graph that has an operation outside the policy anywhere.
+
+    Parameters
+    ----------
+    graph_def : GraphDef
+    source : Path
+        For the message.
+    also : frozenset of str
+        Operations allowed besides those of the policy.
+
+    Raises
+    ------
+    GraphError
+        It names the operations, or the function that is missing, calls itself or grows without
+        bounds.
+    """
+    bodies = [item.node_def for item in graph_def.library.function]
+    nodes = [*graph_def.node, *(node for body in bodies for node in body)]
+    forbidden = sorted({node.op for node in nodes} - ALLOWED_OPERATIONS - also)
+    if forbidden:
+        raise GraphError(
+            source,
+            f"uses operations that inference does not need: {', '.join(forbidden[:5])}"
+            + (f" and {len(forbidden) - 5} more" if len(forbidden) > 5 else ""),
+            "a graph is a program; pass --trust-graph only if you trust its origin",
+        )
+    refuse_endless(graph_def, source)
+
+
+def called(node: NodeDef) -> list[str]:
+    """Return the names of the functions that a node runs."""
+    return [node.attr[key].func.name for key in BODIES.get(node.op, ())]
+
+
+def refuse_endless(graph_def: GraphDef, source: Path) -> None:
+    """Refuse functions that call themselves, or each other beyond all bounds.
 
     Parameters
     ----------
@@ -78,31 +130,11 @@ def refuse_forbidden(graph_def: GraphDef, source: Path) -> None:
     Raises
     ------
     GraphError
-        It names the operations, or the function that is missing, calls itself or grows without
-        bounds.
+        It names the function that is missing or calls itself.
     """
     library = {item.signature.name: item.node_def for item in graph_def.library.function}
-    nodes = [*graph_def.node, *(node for body in library.values() for node in body)]
-    forbidden = sorted({node.op for node in nodes} - ALLOWED_OPERATIONS)
-    if forbidden:
-        raise GraphError(
-            source,
-            f"uses operations that inference does not need: {', '.join(forbidden[:5])}"
-            + (f" and {len(forbidden) - 5} more" if len(forbidden) > 5 else ""),
-            "a graph is a program; pass --trust-graph only if you trust its origin",
-        )
-    _refuse_endless(graph_def.node, library, source)
-
-
-def called(node: NodeDef) -> list[str]:
-    """Return the names of the functions that a node runs."""
-    return [node.attr[key].func.name for key in BODIES.get(node.op, ())]
-
-
-def _refuse_endless(
-    nodes: Iterable[NodeDef], library: Mapping[str, Iterable[NodeDef]], source: Path
-) -> None:
-    """Refuse functions that call themselves, or each other beyond all bounds."""
+    if len(library) != len(graph_def.library.function):
+        raise GraphError(source, "holds two functions of one name")
     sizes: dict[str, int] = {}
 
     def size_of(body: Iterable[NodeDef], above: tuple[str, ...]) -> int:
@@ -123,4 +155,4 @@ def _refuse_endless(
                 raise GraphError(source, f"has more than {MOST_NODES:,} operations")
         return total
 
-    size_of(nodes, ())
+    size_of(graph_def.node, ())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from tensorflow.compat.v1 import GraphDef, NodeDef
+    from tensorflow.core.framework.function_pb2 import FunctionDef
 
 
 class Tensor(NamedTuple):
@@ -21,12 +22,12 @@ class Tensor(NamedTuple):
 
 def data_inputs(node: NodeDef) -> list[Tensor]:
     """Return the tensors that a node reads; control inputs come behind them and are left out."""
-    return [tensor_of(name) for name in node.input if name[0] != "^"]
+    return [tensor_of(name) for name in node.input if not name.startswith("^")]
 
 
 def control_inputs(node: NodeDef) -> list[str]:
     """Return the nodes that have to run before a node."""
-    return [name[1:] for name in node.input if name[0] == "^"]
+    return [name[1:] for name in node.input if name.startswith("^")]
 
 
 def tensor_of(name: str) -> Tensor:
@@ -37,6 +38,70 @@ def tensor_of(name: str) -> Tensor:
     """
     node, _, index = name.partition(":")
     return Tensor(node, int(index or 0))
+
+
+def function_body(function: FunctionDef) -> tuple[list[NodeDef], Callable[[str], Tensor]]:
+    """Return copies of a function's nodes, their inputs named as in a graph.
+
+    A function names a tensor by the operation's output, ``node:output:index``, an argument by its
+    name alone.
+
+    Parameters
+    ----------
+    function : FunctionDef
+        Not changed. The functions that it calls need not be known to TensorFlow.
+
+    Returns
+    -------
+    list of NodeDef
+        In the function's order; arguments have no node.
+    callable
+        Returns the tensor that a name inside of the function means.
+
+    Raises
+    ------
+    ValueError
+        A tensor or an operation does not exist.
+    """
+    offsets = {node.name: _output_offsets(node) for node in function.node_def}
+
+    def flat(name: str) -> Tensor:
+        node, *output = name.split(":")
+        if not output:
+            return Tensor(node)
+        if len(output) != 2 or output[0] not in offsets.get(node, {}):
+            raise ValueError(f"{name} is read and does not exist")
+        return Tensor(node, offsets[node][output[0]] + int(output[1]))
+
+    nodes = []
+    for original in function.node_def:
+        node = type(original)()
+        node.CopyFrom(original)
+        for place, name in enumerate(node.input):
+            if name[0] != "^":
+                node.input[place] = str(flat(name))
+        nodes.append(node)
+    return nodes, flat
+
+
+def _output_offsets(node: NodeDef) -> dict[str, int]:
+    """Return the number of the first tensor of each of an operation's outputs."""
+    from tensorflow.python.framework import op_def_registry
+
+    operation = op_def_registry.get(node.op)
+    if operation is None:
+        raise ValueError(f"TensorFlow has no operation {node.op}")
+    offsets = {}
+    count = 0
+    for output in operation.output_arg:
+        offsets[output.name] = count
+        if output.number_attr:
+            count += node.attr[output.number_attr].i
+        elif output.type_list_attr:
+            count += len(node.attr[output.type_list_attr].list.type)
+        else:
+            count += 1
+    return offsets
 
 
 class Rewiring:
@@ -122,7 +187,13 @@ class Rewiring:
         self.redirect_all({old: new}, but=but)
 
     def redirect_all(self, changes: dict[Tensor, Tensor], *, but: Collection[str] = ()) -> None:
-        """Make what reads some tensors read others; chains of changes are followed."""
+        """Make what reads some tensors read others; chains of changes are followed.
+
+        Raises
+        ------
+        ValueError
+            The changes lead in a circle.
+        """
         for node in self.nodes.values():
             if node.name in but:
                 continue
@@ -130,8 +201,12 @@ class Rewiring:
                 if name[0] == "^":
                     continue
                 tensor = tensor_of(name)
+                steps = 0
                 while tensor in changes:
                     tensor = changes[tensor]
+                    steps += 1
+                    if steps > len(changes):
+                        raise ValueError(f"{tensor} reads itself")
                 node.input[place] = str(tensor)
 
     def ordered(self, wanted: Iterable[str]) -> Iterator[NodeDef]:

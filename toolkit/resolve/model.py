@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from toolkit.archives import read_archive_graph
+from toolkit.archives import SAVED_MODEL_FILE, read_archive, read_saved_model_folder
 from toolkit.catalog import ARCHIVE_SUFFIX, Catalog, load_catalog
 from toolkit.convert import PROFILES
 from toolkit.convert.profiles import WITH_LOGITS
 from toolkit.errors import ModelNotFoundError, UsageError
-from toolkit.graphs import FrozenGraph, read_graph
+from toolkit.graphs import FrozenGraph, adopt, read_graph
 from toolkit.resolve.origin import read_origin
 from toolkit.store import Store
 
-Kind = Literal["bundled", "store", "archive", "graph", "onnx"]
+Kind = Literal["bundled", "store", "archive", "graph", "saved model", "onnx"]
 SUFFIXES: dict[str, Kind] = {ARCHIVE_SUFFIX: "archive", ".pb": "graph", ".onnx": "onnx"}
 
 
@@ -27,10 +27,10 @@ class Model:
     ----------
     name : str
         What its exports are called after.
-    kind : {"bundled", "store", "archive", "graph", "onnx"}
+    kind : {"bundled", "store", "archive", "graph", "saved model", "onnx"}
         Where it comes from.
     path : Path
-        The frozen graph, archive or ONNX file.
+        The frozen graph, archive, SavedModel's folder or ONNX file.
     about : str
         One line for people.
     labels : tuple of str or None
@@ -58,7 +58,9 @@ class Model:
         return self.name if self.kind in ("bundled", "store") else str(self.path)
 
     def graph(self, store: Store | None = None) -> FrozenGraph:
-        """Read the frozen graph; of an ONNX file, the graph it was made from, if it is here.
+        """Read the frozen graph, and make it of a SavedModel.
+
+        Of an ONNX file it is the graph that the file was made from, if it is here.
 
         Raises
         ------
@@ -67,9 +69,12 @@ class Model:
         ModelNotFoundError
             The graph of this ONNX file is neither in the store nor bundled.
         """
-        if self.kind == "archive":
-            content = read_archive_graph(self.path)
-            return FrozenGraph(self.name, self.path, content, self.labels, self.trusted)
+        if self.kind in ("archive", "saved model"):
+            read = read_archive if self.kind == "archive" else read_saved_model_folder
+            content = read(self.path)
+            return adopt(
+                content, self.name, self.path, labels=self.labels, trusted=self.trusted
+            ).graph
         if self.kind == "onnx":
             return _graph_behind(self.path, store or Store.default())
         return read_graph(self.path, name=self.name, labels=self.labels, trusted=self.trusted)
@@ -84,9 +89,9 @@ def resolve_model(
     ----------
     argument : str, optional
         The bundled model's name, a name in the store, or the path of a ``.tar.gz``, ``.pb`` or
-        ``.onnx`` file; all but the last with ``+PROFILE`` behind it where an export of that
-        profile is to be run, and ``+PROFILE`` alone of the default model. Without it the official
-        network if it is in the store, else the bundled one.
+        ``.onnx`` file or of a SavedModel's folder; all but an ONNX file with ``+PROFILE`` behind it
+        where an export of that profile is to be run, and ``+PROFILE`` alone of the default model.
+        Without it the official network if it is in the store, else the bundled one.
     store : Store, optional
         By default the user's.
     trusted : bool
@@ -112,6 +117,8 @@ def resolve_model(
         found = official in store.names()
         name = official if found else catalog.bundled.name
         return resolve_model(name, store=store, trusted=trusted)
+    if Path(argument).name == SAVED_MODEL_FILE:
+        return _from_folder(Path(argument).parent, trusted=trusted)
     for suffix, kind in SUFFIXES.items():
         if argument.endswith(suffix):
             return _from_path(Path(argument), kind, suffix, trusted=trusted)
@@ -134,6 +141,14 @@ def _from_path(path: Path, kind: Kind, suffix: str, *, trusted: bool) -> Model:
     return Model(name, kind, path, str(path), trusted=trusted)
 
 
+def _from_folder(folder: Path, *, trusted: bool) -> Model:
+    if not (folder / SAVED_MODEL_FILE).is_file():
+        raise ModelNotFoundError(
+            f"{folder}: no {SAVED_MODEL_FILE} in it", "a SavedModel's folder has one"
+        )
+    return Model(folder.resolve().name, "saved model", folder, str(folder), trusted=trusted)
+
+
 def _from_name(name: str, store: Store, catalog: Catalog, *, trusted: bool) -> Model:
     bundled = catalog.bundled
     if name == bundled.name:
@@ -146,9 +161,12 @@ def _from_name(name: str, store: Store, catalog: Catalog, *, trusted: bool) -> M
         return Model(name, "store", store.graph_path(name), about, labels, trusted)
     if name in catalog.models:
         raise ModelNotFoundError(f"{name} is not in the store", f"toolkit fetch {name} brings it")
+    if Path(name).is_dir():
+        return _from_folder(Path(name), trusted=trusted)
     known = ", ".join([bundled.name, *store.names()])
     raise ModelNotFoundError(
-        f"no model {name!r}", f"here are: {known}; or give a .tar.gz, .pb or .onnx path"
+        f"no model {name!r}",
+        f"here are: {known}; or give the path of a .tar.gz, .pb, .onnx or SavedModel",
     )
 
 
@@ -161,5 +179,5 @@ def _graph_behind(export: Path, store: Store) -> FrozenGraph:
             return graph
     raise ModelNotFoundError(
         f"{export}: the frozen graph it was made from is neither in the store nor bundled",
-        "give the .pb or .tar.gz as MODEL",
+        "give the .pb, .tar.gz or SavedModel as MODEL",
     )
