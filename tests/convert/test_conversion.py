@@ -14,6 +14,7 @@ import onnx
 import pytest
 
 from tests.conftest import ROOT, write_graph
+from tests.graphs.conditional import conditional_graph
 from toolkit.backends.onnx import OnnxBackend
 from toolkit.backends.tf import TfBackend
 from toolkit.convert import convert_model, read_manifest
@@ -227,3 +228,15 @@ def test_exact_agrees_at_500_random_sizes_under_the_near_tie_rule(tiny_graph: Fr
             found = reference.refer(image)
             compared = compare_label_maps(found.labels, candidate.segment(image), found.margins)
             assert compared.passed, (height, width, compared)
+
+
+@pytest.mark.parametrize("control_flow", ["v1", "v2"])
+def test_a_choice_between_images_is_exported_as_a_choice(tmp_path: Path, control_flow: str) -> None:
+    graph = conditional_graph(tmp_path / "choosing.pb", control_flow=control_flow)
+    made = convert_model(graph)
+    assert made.published
+    assert made.manifest.profile == "plain"
+    kinds = [node.op_type for node in onnx.load(made.path).graph.node]
+    assert "If" in kinds
+    with pytest.raises(ConversionError, match="found control flow"):
+        convert_model(graph, profile="exact")
