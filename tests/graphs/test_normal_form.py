@@ -211,3 +211,13 @@ def test_a_merge_that_no_condition_explains_is_refused() -> None:
     added.attr["N"].i = 2
     with pytest.raises(GraphError, match="no condition explains its Merge"):
         normal_form(graph_def, CROP, SOURCE)
+
+
+def test_a_merge_can_not_bring_its_own_predicate() -> None:
+    graph_def = graph_of(lambda tf, photo: tf.cast(photo, tf.float32) + 1.0)
+    added = next(node for node in graph_def.node if node.op == "AddV2")
+    added.op = "Merge"
+    added.attr["N"].i = 2
+    added.attr["_predicate"].s = b"ImageTensor"
+    with pytest.raises(GraphError, match="no condition explains its Merge"):
+        normal_form(graph_def, CROP, SOURCE)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from toolkit.catalog import OUTPUT
 from toolkit.errors import GraphError
 from toolkit.graphs.anatomy import find_anatomy
-from toolkit.graphs.branches import fold_choices, inline_functions
+from toolkit.graphs.branches import PREDICATE, fold_choices, inline_functions
 from toolkit.graphs.fake_quantization import expand_fake_quantization
 from toolkit.graphs.loading import import_tensorflow
 from toolkit.graphs.operations import BODIES
@@ -95,7 +95,7 @@ def simplify(graph_def: GraphDef, source: Path, *, rounding: bool = True) -> Rew
     graph = Rewiring(graph_def)
     for node in graph.nodes.values():
         node.device = ""
-        for key in ("_class", "_output_shapes"):
+        for key in ("_class", "_output_shapes", PREDICATE):
             node.attr.pop(key, None)
     try:
         graph = _without_branches(graph, source)
