@@ -78,3 +78,29 @@ def test_the_zoo_file_name_gives_way_to_its_folder(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"x")
     assert read_graph(path).name == "some_model"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("crop_0.pb", "its crop is 0x0"),
+        ("labels_0.pb", "it has 0 labels"),
+        ("const_840GB.pb", "its crop is 100000x100000"),
+        ("remote_device.pb", "it fails on an image of one pixel"),
+    ],
+)
+def test_sizes_out_of_all_bounds_are_refused_at_once(shared: Path, name: str, message: str) -> None:
+    with pytest.raises(GraphError, match=message):
+        inspect_graph(read_graph(shared / "cases" / "hostile" / name))
+
+
+def test_more_values_than_memory_holds_are_refused_before_a_run() -> None:
+    import tensorflow as tf
+
+    with tf.Graph().as_default() as loaded:
+        tf.compat.v1.placeholder(tf.uint8, [1, None, None, 3], name="ImageTensor")
+        huge = tf.fill([1, 9, 9, 2**33], 0.0)
+        tf.argmax(huge, 3, name="SemanticPredictions")
+    graph = FrozenGraph("huge", Path("huge.pb"), loaded.as_graph_def().SerializeToString())
+    with pytest.raises(GraphError, match="more than memory holds"):
+        inspect_graph(graph)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,12 @@ from toolkit.graphs.frozen import FrozenGraph
 from toolkit.graphs.loading import import_tensorflow, parse_graph
 from toolkit.graphs.normal_form import simplify
 from toolkit.graphs.operations import FAKE_QUANTIZATION
+
+LONGEST_SIDE = 8193
+"""Pixels; the largest crop of the zoo is 1025x2049."""
+
+MOST_LABELS = 4096
+"""The largest label set of the zoo has 151."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +148,9 @@ def _sizes(
     shape = tuple(logits.shape.as_list()) if logits.shape.rank is not None else ()
     if not shape or shape[-1] is None or (not wanted and not logits.shape.is_fully_defined()):
         wanted.append(logits)
+    claimed = math.prod(side or 1 for side in shape)
+    if claimed > LONGEST_SIDE**2 * MOST_LABELS:
+        raise GraphError(source, f"its ArgMax reads {claimed:,} values: more than memory holds")
     found = _run_pixel(tf, loaded, wanted, source) if wanted else [shape]
     if wanted and wanted[-1] is logits:
         shape = found[-1]
@@ -149,6 +159,12 @@ def _sizes(
             source, f"its ArgMax reads a tensor of rank {len(shape)}, not [1, h, w, labels]"
         )
     _, height, width, _ = found[0]
+    if not (0 < height <= LONGEST_SIDE and 0 < width <= LONGEST_SIDE):
+        raise GraphError(
+            source, f"its crop is {width}x{height}, not 1x1 to {LONGEST_SIDE}x{LONGEST_SIDE}"
+        )
+    if not 1 < shape[3] <= MOST_LABELS:
+        raise GraphError(source, f"it has {shape[3]} labels, not 2 to {MOST_LABELS}")
     return int(height), int(width), int(shape[3])
 
 
