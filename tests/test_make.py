@@ -148,9 +148,9 @@ def test_make_page_shows_every_backend_and_profile_with_intervals_and_the_portra
     assert "wrote exported/page.html" in run.stderr.splitlines()[-1]
     report = read_report(checkout / "exported" / "page.json")
     missing = {skipped.variant for skipped in report.skipped}
-    profiles = {f"onnx:my_network.tar.gz+{name}" for name in PROFILES if name != "exact"}
+    profiles = {f"onnx:+{name}" for name in PROFILES if name != "exact"}
     assert {variant.name for variant in report.variants} == {*BACKENDS, *profiles} - missing
-    assert "onnx:my_network.tar.gz+fast" not in missing
+    assert "onnx:+fast" not in missing
     assert all(len(variant.rounds) == 5 for variant in report.variants)
     page = (checkout / "exported" / "page.html").read_text()
     for variant in report.variants:

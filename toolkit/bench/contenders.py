@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolkit.atomic import sha256_of
@@ -12,6 +12,7 @@ from toolkit.backends import BACKENDS, find_backend
 from toolkit.bench.schema import ModelFacts, Skipped
 from toolkit.bench.variants import Variant
 from toolkit.convert import DEFAULT_PROFILES, PROFILES
+from toolkit.convert.profiles import find_profile
 from toolkit.errors import (
     BackendError,
     MissingDependencyError,
@@ -65,7 +66,7 @@ def profile_variants(model: Model) -> tuple[Variant, ...]:
     if model.kind == "onnx" or model.profile:
         return ()
     others = (name for name in PROFILES if name != DEFAULT_PROFILES[0])
-    return tuple(Variant("onnx", f"{model.argument}+{name}") for name in others)
+    return tuple(Variant("onnx", f"+{name}") for name in others)
 
 
 def prepare(
@@ -125,7 +126,11 @@ def _make_ready(
         _check_installed(variant.backend)
     elif shutil.which(variant.python) is None:
         raise BackendError(f"{variant.python}: no such interpreter")
-    if variant.model is not None:
+    if variant.model is not None and variant.model.startswith("+"):
+        if model.kind == "onnx":
+            raise BackendError(f"{model.path.name} is an ONNX file, without other profiles")
+        model = replace(model, profile=find_profile(variant.model[1:]).name)
+    elif variant.model is not None:
         model = resolve_model(variant.model, store=store, trusted=model.trusted)
     spec = find_backend(variant.backend)
     if spec.artefact == "graph":

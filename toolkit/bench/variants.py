@@ -27,7 +27,8 @@ class Variant:
     backend : str
         A name in the registry: ``onnx``, ``tf``.
     model : str or None
-        A MODEL argument, name or path; None: the one the measurement is called with.
+        A MODEL argument, name or path; None: the one the measurement is called with, and
+        ``+PROFILE`` that one's export of a profile.
     threads : int or None
         Of the backend and of OpenCV; None: the measurement's.
     provider : str or None
