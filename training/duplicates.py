@@ -10,7 +10,7 @@ SIDE = 16
 """Rows of the hash, which has twice its square bits."""
 
 APART = 52
-"""Bits of 512: photos that differ in fewer are the same one. Unrelated photos differ in about 256."""
+"""Bits of 512: photos that differ in fewer are the same. Unrelated ones differ in about 256."""
 
 
 def fingerprint(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -33,9 +33,7 @@ def fingerprint(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.concatenate([across.ravel(), down.ravel()])
 
 
-def near(
-    one: NDArray[np.bool_], others: NDArray[np.bool_], apart: int = APART
-) -> bool:
+def near(one: NDArray[np.bool_], others: NDArray[np.bool_], apart: int = APART) -> bool:
     """Whether a hash differs from one of others in few bits.
 
     Parameters

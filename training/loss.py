@@ -13,7 +13,7 @@ OVERLAP = 0.5
 """Weight of the soft IoU."""
 
 SMOOTHING = 0.001
-"""Of a sample's area: added to intersection and union, so that nobody found where nobody is counts 1."""
+"""Of a sample's area, added to intersection and union: where nobody is, finding nobody is right."""
 
 
 def loss(logits: Tensor, mask: Tensor) -> Tensor:

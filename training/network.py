@@ -1,68 +1,37 @@
 """The network: EfficientNet-Lite0 up to stride 16, image pooling, a decoder with two skips.
 
-    image ─ stem ─ blocks 0..2 ─ blocks 3..4 ─ blocks 5..10 ─┬─ 1x1 ──────────┬─ projection ─ context
-                       │              │                      └─ pool ─ resize ─┘                │
-                       │              └ skip, stride 8 ────────────── concat ─ separable ─ resize ┘
-                       └ skip, stride 4 ─────────────────────────────── concat ─ separable ─ logit
+    image ─ stem ─ blocks 0..2 ┬ blocks 3..4 ┬ blocks 5..10 ┬ 1x1 ───────────┬ projection, context
+                               │             │              └ pool, resize ──┘         │
+                               │             └ skip, stride 8 ────────── concat ───── resize
+                               │                                      separable
+                               └ skip, stride 4 ────── concat ──────── resize
+                                                 separable, logit
 
-`ARCHITECTURE` describes the backbone; `training.freeze` writes the same network as a frozen graph.
+`training.freeze` writes the same network as a frozen graph.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-EPSILON = 1e-3
-"""Of every batch normalization, as the backbone was trained."""
-
-STEM, CONTEXT, FINE, FINER = 32, 96, 64, 32
-"""Channels: of the stem, of the head at stride 16, of the decoder at strides 8 and 4."""
-
-FINE_SKIP, FINER_SKIP = 32, 16
-"""Channels that the skips contribute."""
-
-PRIOR = -2.0
-"""The logit's bias at the start: most pixels show nobody."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """An inverted residual block without squeeze-and-excitation."""
-
-    expansion: int
-    kernel: int
-    stride: int
-    inputs: int
-    outputs: int
-
-    @property
-    def residual(self) -> bool:
-        """Whether its input is added to its output."""
-        return self.stride == 1 and self.inputs == self.outputs
-
-
-BLOCKS = (
-    Block(1, 3, 1, 32, 16),
-    Block(6, 3, 2, 16, 24),
-    Block(6, 3, 1, 24, 24),
-    Block(6, 5, 2, 24, 40),
-    Block(6, 5, 1, 40, 40),
-    Block(6, 3, 2, 40, 80),
-    Block(6, 3, 1, 80, 80),
-    Block(6, 3, 1, 80, 80),
-    Block(6, 5, 1, 80, 112),
-    Block(6, 5, 1, 112, 112),
-    Block(6, 5, 1, 112, 112),
+from training.architecture import (
+    BLOCKS,
+    CONTEXT,
+    EPSILON,
+    FINE,
+    FINE_BLOCK,
+    FINE_SKIP,
+    FINER,
+    FINER_BLOCK,
+    FINER_SKIP,
+    PRIOR,
+    STEM,
+    Block,
 )
-"""Of EfficientNet-Lite0; the rest of it, at stride 32, is not used."""
-
-FINER_BLOCK, FINE_BLOCK = 2, 4
-"""The blocks whose outputs the decoder reads: strides 4 and 8."""
 
 
 class FrozenNorm(nn.Module):
@@ -86,7 +55,9 @@ class FoldedConv(nn.Module):
         self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+        self.conv = nn.Conv2d(
+            inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False
+        )
         self.norm = FrozenNorm(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -150,9 +121,7 @@ class Network(nn.Module):
         super().__init__()
         self.stem = FoldedConv(3, STEM, 3, stride=2)
         self.blocks = nn.ModuleList(InvertedResidual(block) for block in BLOCKS)
-        features, fine, finer = (
-            BLOCKS[place].outputs for place in (-1, FINE_BLOCK, FINER_BLOCK)
-        )
+        features, fine, finer = (BLOCKS[place].outputs for place in (-1, FINE_BLOCK, FINER_BLOCK))
         self.branch = NormedConv(features, CONTEXT)
         self.pool = nn.Conv2d(features, CONTEXT, 1)
         self.projection = NormedConv(2 * CONTEXT, CONTEXT)

@@ -1,7 +1,7 @@
 """The photos: what there is, what may be trained on, and what each pixel shows.
 
-A folder of data sets has `<set>/images`, and for photos with ground truth `<set>/masks`; a `meta.tsv`
-names the photos without masks and says whether they show people.
+A folder of data sets has `<set>/images`, and for photos with ground truth `<set>/masks`; a
+`meta.tsv` names the photos and says whether they show people.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KEPT_BACK = HERE / "kept-back.txt"
 PERSON, UNKNOWN, NOBODY = 255, 128, 0
 """Values of a mask; those between are the probability of a person in 255ths."""
 
-LONGEST = 640
+LONGEST = 1024
 """Photos are shrunk to this many pixels on the longer side: more is not seen."""
 
 AGREED, CLAIMED = 0.8, 0.6
@@ -147,8 +147,8 @@ def read_photo(source: Source, teacher: Path | None = None) -> Photo:
 def merge(mask: Pixels, chance: Pixels) -> Pixels:
     """Return a ground truth completed by a teacher.
 
-    People whom the ground truth ignores become soft labels where the teacher is sure of them; what it
-    denies and the teacher claims is unknown.
+    People whom the ground truth ignores become soft labels where the teacher is sure of them;
+    what it denies and the teacher claims is unknown.
 
     Parameters
     ----------

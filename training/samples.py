@@ -1,7 +1,7 @@
 """Training samples: views of photos, mosaics of them, and people over other backgrounds.
 
 A sample is what the graph sees: a photo resized to fit the crop, padded with mid-gray, and per
-pixel how probably it shows a person. All is drawn from one generator: a seed gives the same samples.
+pixel how probably it shows a person. One generator draws everything: a seed gives the same sample.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import cv2
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.color import recolored, shaded, varied
-from training.photos import NOBODY, PERSON, UNKNOWN, Photo, Pixels
+from training.photos import PERSON, UNKNOWN, Photo, Pixels
 
 SHARES = {"composed": 0.33, "nobody": 0.13, "mosaic": 0.14, "photo": 0.40}
 """Of the samples."""
@@ -89,7 +90,10 @@ class Samples:
         weights = np.array([WEIGHTS.get(name, OTHER_WEIGHT) for name in self._names])
         self._weights = np.cumsum(weights / weights.sum())
         self._streets = [
-            strip for name in self._names for photo in self._groups[name] for strip in _strips(photo)
+            strip
+            for name in self._names
+            for photo in self._groups[name]
+            for strip in _strips(photo)
         ]
         self._random = np.random.default_rng()
 
@@ -170,8 +174,8 @@ class Samples:
         rgb, mask = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.uint8)
         downs = np.linspace(0, height, rows + 1).round().astype(int)
         acrosses = np.linspace(0, width, columns + 1).round().astype(int)
-        for top, bottom in zip(downs, downs[1:], strict=False):
-            for left, right in zip(acrosses, acrosses[1:], strict=False):
+        for top, bottom in pairwise(downs):
+            for left, right in pairwise(acrosses):
                 photo = self._anybody() if self._chance(0.75) else self._pick(self._nobody)
                 part = self._view(photo, bottom - top, right - left, least=0.6)
                 rgb[top:bottom, left:right], mask[top:bottom, left:right] = part
@@ -210,7 +214,9 @@ class Samples:
             light += amplitude / length * np.cos(phase)
         scale = flag.shape[1] / (max(height, width) * self._log_uniform(0.5, 2.0))
         offset = self._random.uniform(0, 1, 2) * flag.shape[1::-1] * 0.7
-        u = ((x + 0.3 * swing - x.min()) * scale + offset[0] - 0.35 * flag.shape[1]).astype(np.float32)
+        u = ((x + 0.3 * swing - x.min()) * scale + offset[0] - 0.35 * flag.shape[1]).astype(
+            np.float32
+        )
         v = ((y + swing - y.min()) * scale + offset[1] - 0.35 * flag.shape[0]).astype(np.float32)
         filled = self._chance(0.5)
         border = cv2.BORDER_REFLECT if filled else cv2.BORDER_CONSTANT
@@ -250,14 +256,16 @@ class Samples:
             foot = max(self._random.uniform(0.4, 1.15) * height, min(tall, height) * 0.9)
         if not person.standing:
             foot = max(foot, height + 0.02 * tall)
-        color = recolored(person.rgb, person.mask, self._random) if self._chance(0.4) else person.rgb
-        x = self._random.uniform(0, width)
-        turn = self._affine(
-            (columns / 2, rows), (x, foot), self._random.normal(0, 8), tall / rows
+        color = (
+            recolored(person.rgb, person.mask, self._random) if self._chance(0.4) else person.rgb
         )
+        x = self._random.uniform(0, width)
+        turn = self._affine((columns / 2, rows), (x, foot), self._random.normal(0, 8), tall / rows)
         size = (width, height)
         flags = cv2.INTER_AREA if tall < rows else cv2.INTER_LINEAR
-        top = varied(np.asarray(cv2.warpAffine(color, turn, size, flags=flags), np.uint8), self._random, 0.5)
+        top = varied(
+            np.asarray(cv2.warpAffine(color, turn, size, flags=flags), np.uint8), self._random, 0.5
+        )
         label = np.asarray(
             cv2.warpAffine(person.mask, turn, size, flags=cv2.INTER_NEAREST), np.uint8
         )
@@ -309,9 +317,7 @@ class Samples:
             shape = np.asarray(cv2.medianBlur(shape, 9), np.uint8)  # round corners
         return np.asarray(shape / np.float32(255), np.float32)
 
-    def _cover(
-        self, rgb: Pixels, mask: Pixels, top: Pixels, alpha: Mask, label: Pixels
-    ) -> None:
+    def _cover(self, rgb: Pixels, mask: Pixels, top: Pixels, alpha: Mask, label: Pixels) -> None:
         """Lay one image over another with an edge as soft as a lens makes it."""
         soft = np.asarray(
             cv2.GaussianBlur(alpha, (5, 5), self._random.uniform(0.4, 1.3)), np.float32
@@ -346,7 +352,7 @@ class Samples:
         """Take a part in which a person fills much of the frame: a torso, a face, legs."""
         left, top, across, tall = cv2.boundingRect((photo.mask > UNKNOWN).astype(np.uint8))
         scale = max(across / width, min(tall, 3 * across) / height) * self._log_uniform(0.25, 1.0)
-        scale = min(scale, min(photo.mask.shape[0] / height, photo.mask.shape[1] / width))
+        scale = min(scale, photo.mask.shape[0] / height, photo.mask.shape[1] / width)
         down = self._random.beta(1.2, 2.5)  # rather the upper part
         center = (
             left + across * self._random.uniform(0.3, 0.7),
@@ -366,11 +372,13 @@ class Samples:
         turn = self._affine(center, (width / 2, height / 2), angle, 1 / scale)
         flags = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
         rgb = photo.rgb
-        if scale > 2:
-            # beyond what interpolation between neighbors can do
+        if scale > 2 and self._chance(0.5):
+            # the toolkit resizes bilinearly, with what aliasing that brings; others do not
             half = (max(1, rgb.shape[1] // 2), max(1, rgb.shape[0] // 2))
             rgb = np.asarray(cv2.resize(rgb, half, interpolation=cv2.INTER_AREA), np.uint8)
-            turn_rgb = turn @ np.diag([photo.rgb.shape[1] / half[0], photo.rgb.shape[0] / half[1], 1])
+            turn_rgb = turn @ np.diag(
+                [photo.rgb.shape[1] / half[0], photo.rgb.shape[0] / half[1], 1]
+            )
         else:
             turn_rgb = turn
         size, border = (width, height), cv2.BORDER_REFLECT

@@ -2,9 +2,9 @@
 
     python -m training.teacher --data ../shared/training --archive NETWORK.tar.gz --output teacher
 
-The network is brought into a store beside the labels, converted with its logits and run on each photo
-of people and its mirror image. `teacher/<folder>/<stem>.png` holds the person's probability in
-255ths. A label that exists stays as it is, so an interrupted run goes on.
+The network is brought into a store beside the labels, converted with its logits and run on each
+photo of people and its mirror image. `teacher/<folder>/<stem>.png` holds the person's probability
+in 255ths. A label that exists stays as it is, so an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.atomic import write_atomically
-from training.photos import Source, read_pixels, read_sources
+from training.photos import read_pixels, read_sources
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -113,7 +113,9 @@ class Teacher:
         # corners are aligned: of the photo with its area of the crop, of the crop with the logits
         stride = (self._crop - 1) / (odds.shape[0] - 1)
         rows, columns = (
-            np.linspace(0, (side * self._crop / max(rgb.shape) - 1) / stride, side, dtype=np.float32)
+            np.linspace(
+                0, (side * self._crop / max(rgb.shape) - 1) / stride, side, dtype=np.float32
+            )
             for side in rgb.shape[:2]
         )
         across, down = np.meshgrid(columns, rows)

@@ -4,13 +4,14 @@
         --held-out ../shared/evaluation --teacher teacher --checkpoint person.pt
 
 Two processes of one thread each draw half of every batch and average their gradients. Seeded: the
-same seed, data and machine give the same weights. An interrupted run goes on from its checkpoint, which
-holds the curve too. Progress goes to standard error.
+same seed, data and machine give the same weights. An interrupted run goes on from its checkpoint,
+which holds the curve too. Progress goes to standard error.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import multiprocessing as mp
 import os
@@ -30,7 +31,7 @@ from toolkit.atomic import write_atomically
 from training.averaging import Exchange
 from training.loss import loss
 from training.network import Network, load_pretrained
-from training.photos import Photo, read_photo, split
+from training.photos import read_photo, split
 from training.samples import Samples
 from training.schedule import FROZEN_BLOCK, PHASES, Schedule
 from training.validation import validate
@@ -130,9 +131,7 @@ def work(rank: int, trainer: Trainer, samples: Samples, exchange: Exchange) -> N
         exchange.abort()
 
 
-def steps(
-    rank: int, trainer: Trainer, samples: Samples, exchange: Exchange
-) -> Iterator[float]:
+def steps(rank: int, trainer: Trainer, samples: Samples, exchange: Exchange) -> Iterator[float]:
     """Take the steps that are left, one process's share of each; yields its loss."""
     while trainer.done < trainer.schedule.steps:
         crop = trainer.schedule.crop(trainer.done)
@@ -241,9 +240,13 @@ class Trainer:
                     value.lerp_(theirs[name], share)
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint."""
-        import io
-
+        """Write a checkpoint, and beside it the smoothed weights as NumPy arrays (`.npz`)."""
+        weights = {name: value.numpy() for name, value in self.smoothed.state_dict().items()}
+        buffer = io.BytesIO()
+        np.savez(
+            buffer, allow_pickle=False, done=self.done, curve=json.dumps(self.curve), **weights
+        )
+        write_atomically(path.with_suffix(".npz"), buffer.getvalue())
         buffer = io.BytesIO()
         torch.save(
             {

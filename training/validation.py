@@ -48,7 +48,13 @@ def validate(network: Network, photos: Sequence[Photo], crop: int) -> Quality:
 
 
 def fitted(rgb: Pixels, crop: int) -> tuple[NDArray[np.float32], tuple[int, int]]:
-    """Resize a photo to fit a crop and pad it: (3, crop, crop) in -1..1, and its height and width."""
+    """Resize a photo to fit a crop and pad it.
+
+    Returns
+    -------
+    (3, crop, crop) float32, (int, int)
+        In -1..1; height and width of the photo's area.
+    """
     ratio = crop / max(rgb.shape)
     height, width = (max(1, round(side * ratio)) for side in rgb.shape[:2])
     image = np.zeros((crop, crop, 3), np.float32)
