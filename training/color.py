@@ -87,4 +87,4 @@ def recolored(rgb: Pixels, mask: Pixels, random: np.random.Generator) -> Pixels:
 def shaded(rgb: Pixels, light: NDArray[Any]) -> Pixels:
     """Lighten or darken; `light` is (H, W), 0 leaves a pixel as it is."""
     gain = np.exp(np.clip(light, -1, 1)).astype(np.float32)[:, :, np.newaxis]
-    return np.clip(rgb * gain, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(rgb * gain, 0, 255), np.uint8)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 16
-"""Rows of the hash, which has twice its square bits."""
+BITS = 2 * SIDE * SIDE
+"""Rows and bits of a hash."""
 
 APART = 52
 """Bits of 512: photos that differ in fewer are the same. Unrelated ones differ in about 256."""

@@ -131,7 +131,7 @@ class Network(nn.Module):
         self.finer_skip = NormedConv(finer, FINER_SKIP)
         self.finer = Separable(FINE + FINER_SKIP, FINER, 3)
         self.logit = nn.Conv2d(FINER, 1, 1)
-        nn.init.constant_(self.logit.bias, PRIOR)  # type: ignore[arg-type]
+        nn.init.constant_(self.logit.bias, PRIOR)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import InputFileError
-from training.duplicates import fingerprint, near
+from training.duplicates import BITS, fingerprint, near
 
 HERE = Path(__file__).resolve().parent
 KEPT_BACK = HERE / "kept-back.txt"
@@ -187,7 +187,7 @@ def split(
     sources = [source for folder in folders for source in read_sources(folder)]
     kept_back = [source for source in sources if source.stem in stems and source.mask]
     reserved = [*kept_back, *(source for folder in held_out for source in read_sources(folder))]
-    prints = np.stack([_fingerprint(source) for source in reserved])
+    prints = np.array([_fingerprint(source) for source in reserved], bool).reshape(-1, BITS)
     trained, left_out = [], []
     for source in sources:
         if source.stem in stems or near(_fingerprint(source), prints):

@@ -371,20 +371,16 @@ class Samples:
         angle = self._random.normal(0, 25 if self._chance(0.05) else 6)
         turn = self._affine(center, (width / 2, height / 2), angle, 1 / scale)
         flags = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+        size, border = (width, height), cv2.BORDER_REFLECT
+        mask = cv2.warpAffine(photo.mask, turn, size, flags=cv2.INTER_NEAREST, borderMode=border)
         rgb = photo.rgb
         if scale > 2 and self._chance(0.5):
             # the toolkit resizes bilinearly, with what aliasing that brings; others do not
             half = (max(1, rgb.shape[1] // 2), max(1, rgb.shape[0] // 2))
+            turn = turn @ np.diag([rgb.shape[1] / half[0], rgb.shape[0] / half[1], 1])
             rgb = np.asarray(cv2.resize(rgb, half, interpolation=cv2.INTER_AREA), np.uint8)
-            turn_rgb = turn @ np.diag(
-                [photo.rgb.shape[1] / half[0], photo.rgb.shape[0] / half[1], 1]
-            )
-        else:
-            turn_rgb = turn
-        size, border = (width, height), cv2.BORDER_REFLECT
-        rgb = cv2.warpAffine(rgb, turn_rgb, size, flags=flags, borderMode=border)
-        mask = cv2.warpAffine(photo.mask, turn, size, flags=cv2.INTER_NEAREST, borderMode=border)
-        return np.asarray(rgb, np.uint8), np.asarray(mask, np.uint8)
+        part = cv2.warpAffine(rgb, turn, size, flags=flags, borderMode=border)
+        return np.asarray(part, np.uint8), np.asarray(mask, np.uint8)
 
     def _affine(
         self, center: tuple[float, float], to: tuple[float, float], angle: float, scale: float
@@ -402,7 +398,7 @@ class Samples:
         return self._pick(self._groups[self._names[min(place, len(self._names) - 1)]])
 
     def _pick(self, choices: Sequence[T]) -> T:
-        return choices[self._random.integers(len(choices))]
+        return choices[int(self._random.integers(len(choices)))]
 
     def _chance(self, share: float) -> bool:
         return bool(self._random.random() < share)

@@ -175,7 +175,7 @@ class Trainer:
         load_pretrained(self.network)
         self.smoothed.load_state_dict(self.network.state_dict())
         for network in (self.network, self.smoothed):
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network.to(memory_format=torch.channels_last)
             network.train()
         self._lower = self.network.backbone(FROZEN_BLOCK)
         backbone = self.network.backbone()
@@ -210,7 +210,7 @@ class Trainer:
             group["lr"] = group["rate"] * factor
         self._optimizer.zero_grad()
         value = loss(self.network(images.contiguous(memory_format=torch.channels_last)), masks)
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         self._average(rank, exchange)
         nn.utils.clip_grad_norm_(self._parameters, CLIP)
         self._optimizer.step()
