@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from training.color import recolored, shaded, varied
 from training.photos import PERSON, UNKNOWN, Photo, Pixels
 
-SHARES = {"composed": 0.33, "nobody": 0.13, "mosaic": 0.14, "photo": 0.40}
+SHARES = {"composed": 0.30, "nobody": 0.20, "mosaic": 0.12, "photo": 0.38}
 """Of the samples."""
 
 WEIGHTS = {
-    "ccp": 0.40,
+    "ccp": 0.37,
     "ccp_unlabelled": 0.08,
     "coco_permissive": 0.16,
     "coco_other": 0.02,
-    "nprportrait": 0.15,
+    "nprportrait": 0.18,
     "us_congress": 0.14,
     "caltech101_faces": 0.05,
 }
@@ -116,9 +116,7 @@ class Samples:
         if kind == "composed":
             rgb, mask = self._composed(height, width)
         elif kind == "nobody":
-            rgb, mask = self._background(height, width)
-            for _ in range(self._random.choice([0, 0, 1, 2])):
-                self._cover_blob(rgb, mask)
+            rgb, mask = self._empty(height, width, crop)
         elif kind == "mosaic":
             rgb, mask = self._mosaic(height, width)
         else:
@@ -132,10 +130,7 @@ class Samples:
     def _photo(self, photo: Photo, height: int, width: int, crop: int) -> tuple[Pixels, Pixels]:
         draw = self._random.random()
         if draw < 0.4:
-            rows, columns = photo.mask.shape
-            ratio = crop / max(rows, columns)
-            height, width = max(1, round(rows * ratio)), max(1, round(columns * ratio))
-            rgb, mask = self._view(photo, height, width, least=0.85)
+            rgb, mask = self._whole(photo, crop)
         elif draw < 0.68:
             rgb, mask = self._view(photo, height, width, least=0.4)
         else:
@@ -145,6 +140,18 @@ class Samples:
         for _ in range(self._random.choice([0, 0, 1, 3])):
             self._patch(rgb, mask)
         if self._chance(0.15):
+            self._cover_blob(rgb, mask)
+        return rgb, mask
+
+    def _empty(self, height: int, width: int, crop: int) -> tuple[Pixels, Pixels]:
+        """Show nobody: mostly a photo, and often all of it, as the network will see it."""
+        if self._nobody and self._chance(0.7):
+            photo = self._pick(self._nobody)
+            whole = self._chance(0.5)
+            rgb, mask = self._whole(photo, crop) if whole else self._view(photo, height, width)
+        else:
+            rgb, mask = self._background(height, width)
+        for _ in range(self._random.choice([0, 0, 0, 1, 2])):
             self._cover_blob(rgb, mask)
         return rgb, mask
 
@@ -333,6 +340,13 @@ class Samples:
         aspect = self._pick(ASPECTS)
         shorter = max(1, round(crop / max(aspect, 1 / aspect)))
         return (shorter, crop) if aspect > 1 else (crop, shorter)
+
+    def _whole(self, photo: Photo, crop: int) -> tuple[Pixels, Pixels]:
+        """Fit a photo into the crop, as a portrait of it is made."""
+        rows, columns = photo.mask.shape
+        ratio = crop / max(rows, columns)
+        height, width = max(1, round(rows * ratio)), max(1, round(columns * ratio))
+        return self._view(photo, height, width, least=0.85)
 
     def _view(
         self, photo: Photo, height: int, width: int, least: float = 0.45
