@@ -31,6 +31,9 @@ LONGEST = 1024
 AGREED, CLAIMED = 0.8, 0.6
 """Where the teacher sees a person that the ground truth ignores, or denies: see `merge`."""
 
+LEAST = 0.02
+"""Share of a photo that a thing fills at least."""
+
 Pixels = NDArray[np.uint8]
 
 
@@ -73,11 +76,15 @@ class Photo:
         The person's probability in 255ths; `UNKNOWN` where nothing is known.
     folder : str
         The data set it is from.
+    things : (H, W) uint8 or None
+        Of a photo without people: the probability in 255ths that a pixel shows an animal or an
+        object, where a teacher found one.
     """
 
     rgb: Pixels
     mask: Pixels
     folder: str
+    things: Pixels | None = None
 
     @property
     def people(self) -> bool:
@@ -124,6 +131,7 @@ def read_photo(source: Source, teacher: Path | None = None) -> Photo:
         Folder of soft labels by `training.teacher`.
     """
     rgb = read_pixels(source.path, cv2.IMREAD_COLOR_RGB)
+    things = None
     soft = teacher / source.folder / f"{source.stem}.png" if teacher else None
     chance = read_pixels(soft, cv2.IMREAD_GRAYSCALE) if soft and soft.exists() else None
     if source.mask:
@@ -131,6 +139,8 @@ def read_photo(source: Source, teacher: Path | None = None) -> Photo:
         mask = mask if chance is None else merge(mask, chance)
     elif not source.people:
         mask = np.zeros(rgb.shape[:2], np.uint8)
+        if chance is not None and np.count_nonzero(chance > 200) > LEAST * chance.size:
+            things = chance
     elif chance is None:
         mask = np.full(rgb.shape[:2], UNKNOWN, np.uint8)
     else:
@@ -141,6 +151,7 @@ def read_photo(source: Source, teacher: Path | None = None) -> Photo:
         np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8),
         np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.uint8),
         source.folder,
+        None if things is None else np.asarray(cv2.resize(things, size), np.uint8),
     )
 
 

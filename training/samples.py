@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from training.color import recolored, shaded, varied
 from training.photos import PERSON, UNKNOWN, Photo, Pixels
 
-SHARES = {"composed": 0.30, "nobody": 0.20, "mosaic": 0.12, "photo": 0.38}
+SHARES = {"composed": 0.30, "nobody": 0.24, "mosaic": 0.12, "photo": 0.34}
 """Of the samples."""
 
 WEIGHTS = {
@@ -48,8 +48,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Person:
-    """A cut-out.
+class CutOut:
+    """A person, or a thing that is none.
 
     Attributes
     ----------
@@ -79,6 +79,7 @@ class Samples:
         self._groups: dict[str, list[Photo]] = defaultdict(list)
         self._nobody: list[Photo] = []
         self._flags: list[Photo] = []
+        self._things: list[Photo] = []
         for photo in photos:
             if photo.people:
                 self._groups[photo.folder].append(photo)
@@ -86,6 +87,7 @@ class Samples:
                 self._flags.append(photo)
             elif not photo.mask.any():
                 self._nobody.append(photo)
+        self._things = [photo for photo in self._nobody if photo.things is not None]
         self._names = sorted(self._groups)
         weights = np.array([WEIGHTS.get(name, OTHER_WEIGHT) for name in self._names])
         self._weights = np.cumsum(weights / weights.sum())
@@ -145,12 +147,16 @@ class Samples:
 
     def _empty(self, height: int, width: int, crop: int) -> tuple[Pixels, Pixels]:
         """Show nobody: mostly a photo, and often all of it, as the network will see it."""
-        if self._nobody and self._chance(0.7):
-            photo = self._pick(self._nobody)
+        draw = self._random.random()
+        if draw < 0.65 and self._nobody:
+            photo = self._pick(self._things if self._things and draw < 0.25 else self._nobody)
             whole = self._chance(0.5)
             rgb, mask = self._whole(photo, crop) if whole else self._view(photo, height, width)
         else:
             rgb, mask = self._background(height, width)
+        if self._chance(0.3):
+            for _ in range(self._random.choice([1, 1, 2, 3])):
+                self._put_thing(rgb, mask)
         for _ in range(self._random.choice([0, 0, 0, 1, 2])):
             self._cover_blob(rgb, mask)
         return rgb, mask
@@ -160,6 +166,8 @@ class Samples:
         rgb, mask = self._background(height, width)
         for _ in range(self._random.choice([0, 0, 1, 2])):
             self._cover_blob(rgb, mask)
+        if self._chance(0.4):
+            self._put_thing(rgb, mask)
         if self._chance(0.3):
             # a group: alike in size, side by side
             tall = height * self._log_uniform(0.2, 0.9)
@@ -172,6 +180,8 @@ class Samples:
                 self._paste(rgb, mask, height * self._log_uniform(0.2, 1.5), None)
         if self._chance(0.3):
             self._cover_blob(rgb, mask)
+        if self._chance(0.15):
+            self._put_thing(rgb, mask)
         return rgb, mask
 
     def _mosaic(self, height: int, width: int) -> tuple[Pixels, Pixels]:
@@ -248,12 +258,23 @@ class Samples:
 
     def _paste(self, rgb: Pixels, mask: Pixels, tall: float, foot: float | None) -> None:
         """Put a cut-out person into a sample; `foot` is where the feet are, by chance if None."""
-        person = _cut_out(self._anybody())
-        if person is None:
+        self._put(rgb, mask, _cut_out(self._anybody()), tall, foot)
+
+    def _put_thing(self, rgb: Pixels, mask: Pixels) -> None:
+        """Put an animal or an object into a sample, as people are: it stands out, and is none."""
+        if self._things:
+            tall = mask.shape[0] * self._log_uniform(0.2, 1.2)
+            self._put(rgb, mask, _cut_out_thing(self._pick(self._things)), tall, None)
+
+    def _put(
+        self, rgb: Pixels, mask: Pixels, cut: CutOut | None, tall: float, foot: float | None
+    ) -> None:
+        """Put a cut-out into a sample."""
+        if cut is None:
             return
-        rows, columns = person.alpha.shape
+        rows, columns = cut.alpha.shape
         height, width = mask.shape
-        if not person.standing:
+        if not cut.standing:
             tall = min(tall, height * self._log_uniform(0.35, 1.2))
         elif self._chance(0.25):
             # so near that the frame cuts it off
@@ -261,11 +282,9 @@ class Samples:
             foot = tall + height * self._random.uniform(0.0, 0.3)
         if foot is None:
             foot = max(self._random.uniform(0.4, 1.15) * height, min(tall, height) * 0.9)
-        if not person.standing:
+        if not cut.standing:
             foot = max(foot, height + 0.02 * tall)
-        color = (
-            recolored(person.rgb, person.mask, self._random) if self._chance(0.4) else person.rgb
-        )
+        color = recolored(cut.rgb, cut.mask, self._random) if self._chance(0.4) else cut.rgb
         x = self._random.uniform(0, width)
         turn = self._affine((columns / 2, rows), (x, foot), self._random.normal(0, 8), tall / rows)
         size = (width, height)
@@ -273,10 +292,8 @@ class Samples:
         top = varied(
             np.asarray(cv2.warpAffine(color, turn, size, flags=flags), np.uint8), self._random, 0.5
         )
-        label = np.asarray(
-            cv2.warpAffine(person.mask, turn, size, flags=cv2.INTER_NEAREST), np.uint8
-        )
-        alpha = cv2.warpAffine(person.alpha, turn, size).astype(np.float32) / 255
+        label = np.asarray(cv2.warpAffine(cut.mask, turn, size, flags=cv2.INTER_NEAREST), np.uint8)
+        alpha = cv2.warpAffine(cut.alpha, turn, size).astype(np.float32) / 255
         for _ in range(self._random.choice([0, 0, 1, 3])):
             self._patch(top, label)
         self._cover(rgb, mask, top, np.asarray(alpha, np.float32), label)
@@ -286,7 +303,7 @@ class Samples:
         height, width = mask.shape
         across = self._log_uniform(0.08, 0.5) * max(height, width)
         shape = self._blob(height, width, across, self._random.uniform(0, 1, 2) * (width, height))
-        thing = varied(self._thing(height, width), self._random, 0.5)
+        thing = varied(self._texture(height, width), self._random, 0.5)
         self._cover(rgb, mask, thing, shape, np.zeros((height, width), np.uint8))
 
     def _patch(self, rgb: Pixels, mask: Pixels) -> None:
@@ -301,9 +318,9 @@ class Samples:
             height, width, area * self._log_uniform(0.06, 0.35), np.array([column * 4, row * 4])
         )
         shape *= mask == PERSON
-        self._cover(rgb, mask.copy(), self._thing(height, width), shape, mask)
+        self._cover(rgb, mask.copy(), self._texture(height, width), shape, mask)
 
-    def _thing(self, height: int, width: int) -> Pixels:
+    def _texture(self, height: int, width: int) -> Pixels:
         draw = self._random.random()
         if draw < 0.25:
             return np.full((height, width, 3), self._random.integers(0, 256, 3), np.uint8)
@@ -433,7 +450,15 @@ def _strips(photo: Photo) -> list[Photo]:
     ]
 
 
-def _cut_out(photo: Photo) -> Person | None:
+def _cut_out_thing(photo: Photo) -> CutOut | None:
+    """Cut a photo's animals and objects out."""
+    if photo.things is None:
+        return None
+    cut = _cut_out(Photo(photo.rgb, photo.things, photo.folder))
+    return cut and replace(cut, mask=np.zeros_like(cut.mask))
+
+
+def _cut_out(photo: Photo) -> CutOut | None:
     """Cut a photo's people out; None where nothing is left."""
     alpha = np.where(photo.mask == UNKNOWN, 0, np.clip((photo.mask - 76.0) * 2.5, 0, 255))
     alpha = alpha.astype(np.uint8)
@@ -444,7 +469,7 @@ def _cut_out(photo: Photo) -> Person | None:
     mask = np.where(photo.mask[part] > 200, PERSON, UNKNOWN).astype(np.uint8)
     lowest = alpha[max(0, photo.mask.shape[0] - 3) :].max(axis=0)
     standing = np.count_nonzero(lowest > UNKNOWN) < 0.15 * width
-    return Person(photo.rgb[part], alpha[part], mask, bool(standing))
+    return CutOut(photo.rgb[part], alpha[part], mask, bool(standing))
 
 
 def _padded(rgb: Pixels, mask: Pixels, crop: int) -> tuple[Pixels, Pixels]:

@@ -1,10 +1,11 @@
-"""Label photos of people softly with a trained network.
+"""Label photos softly with a trained network: people, and in photos without any the things.
 
     python -m training.teacher --data ../shared/training --archive NETWORK.tar.gz --output teacher
 
 The network is brought into a store beside the labels, converted with its logits and run on each
-photo of people and its mirror image. `teacher/<folder>/<stem>.png` holds the person's probability
-in 255ths. A label that exists stays as it is, so an interrupted run goes on.
+photo and its mirror image. `teacher/<folder>/<stem>.png` holds the person's probability in 255ths;
+of a photo without people, the probability of anything but background. A label that exists stays as
+it is, so an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from training.photos import read_pixels, read_sources
 if TYPE_CHECKING:
     import onnxruntime
 
-PERSON = 15
-"""PASCAL VOC's number."""
+BACKGROUND, PERSON = 0, 15
+"""PASCAL VOC's numbers."""
 
 
 def main() -> None:
@@ -36,13 +37,17 @@ def main() -> None:
     parser.add_argument("--archive", required=True, help="the network: file or address")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    wanted = [source for source in read_sources(options.data) if source.people]
+    wanted = read_sources(options.data)
     teacher = Teacher.fetch(options.archive, options.output / "store")
     for number, source in enumerate(wanted, 1):
         path: Path = options.output / source.folder / f"{source.stem}.png"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            chance = teacher.chance(read_pixels(source.path, cv2.IMREAD_COLOR_RGB))
+            rgb = read_pixels(source.path, cv2.IMREAD_COLOR_RGB)
+            if source.people:
+                chance = teacher.chance(rgb, PERSON)
+            else:
+                chance = 1 - teacher.chance(rgb, BACKGROUND)
             _, png = cv2.imencode(".png", np.rint(chance * 255).astype(np.uint8))
             write_atomically(path, png.tobytes())
         if number % 100 == 0 or number == len(wanted):
@@ -89,27 +94,29 @@ class Teacher:
             convert_model(graph, profile="plain-logits", output=path, store=here)
         return cls(path, inspect_graph(graph).network.crop[0])
 
-    def chance(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the probability that each pixel shows a person.
+    def chance(self, rgb: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
+        """Return the probability that each pixel shows a label.
 
         Parameters
         ----------
         rgb : (H, W, 3) uint8
+        label : int
 
         Returns
         -------
         (H, W) float32
             0..1, the mean of the photo's and of its mirror image's log-odds.
         """
-        odds = self._odds(rgb) + self._odds(np.ascontiguousarray(rgb[:, ::-1]))[:, ::-1]
+        mirrored = self._odds(np.ascontiguousarray(rgb[:, ::-1]), label)
+        odds = self._odds(rgb, label) + mirrored[:, ::-1]
         return np.asarray(1 / (1 + np.exp(-odds / 2)), np.float32)
 
-    def _odds(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the log-odds of person against all other labels, (H, W) float32."""
+    def _odds(self, rgb: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
+        """Return the log-odds of a label against all others, (H, W) float32."""
         logits = self._session.run(["Logits:0"], {"ImageTensor:0": rgb[np.newaxis]})[0][0]
-        others = np.delete(logits, PERSON, axis=0)
+        others = np.delete(logits, label, axis=0)
         largest = others.max(axis=0)
-        odds = logits[PERSON] - largest - np.log(np.exp(others - largest).sum(axis=0))
+        odds = logits[label] - largest - np.log(np.exp(others - largest).sum(axis=0))
         # corners are aligned: of the photo with its area of the crop, of the crop with the logits
         stride = (self._crop - 1) / (odds.shape[0] - 1)
         rows, columns = (

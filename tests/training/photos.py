@@ -30,6 +30,13 @@ def nobody(seed: int, folder: str = "rooms") -> Photo:
     return Photo(scene(seed), np.zeros((90, 120), np.uint8), folder)
 
 
+def animal(seed: int) -> Photo:
+    """A photo without people in which a teacher found something."""
+    things = np.zeros((90, 120), np.uint8)
+    things[30:60, 30:90] = 255
+    return Photo(scene(seed), np.zeros((90, 120), np.uint8), "rooms", things)
+
+
 def write(path: Path, pixels: Pixels) -> None:
     """Write an image file, RGB or gray, and its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -84,6 +84,19 @@ def test_soft_labels_are_read_where_there_are_some(data: Path, tmp_path: Path) -
     np.testing.assert_array_equal(photos["seen"].mask, merge(truth, soft))
 
 
+def test_what_stands_out_where_nobody_is_becomes_a_thing(data: Path, tmp_path: Path) -> None:
+    teacher = tmp_path / "teacher"
+    source = next(source for source in read_sources(data) if source.stem == "room")
+    soft = np.zeros((90, 120), np.uint8)
+    for side, found in ((5, False), (50, True)):
+        soft[:side, :side] = 250
+        write(teacher / "bare" / "room.png", soft)
+        photo = read_photo(source, teacher)
+        assert not photo.mask.any()
+        assert (photo.things is not None) == found
+    np.testing.assert_array_equal(photo.things, soft)  # type: ignore[arg-type]  # it is found
+
+
 def test_a_teacher_never_overrules_a_person() -> None:
     chance = np.arange(256, dtype=np.uint8)[np.newaxis]
     assert (merge(np.full_like(chance, 255), chance) == 255).all()

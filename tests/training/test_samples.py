@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.training.photos import nobody, person
+from tests.training.photos import animal, nobody, person
 from training import samples
 from training.photos import Photo
 from training.samples import FLAGS, SHARES, Samples
@@ -19,6 +19,7 @@ CROP = 65
 PHOTOS = [
     *(person(seed) for seed in range(3)),
     *(nobody(seed) for seed in range(10, 13)),
+    *(animal(seed) for seed in range(15, 17)),
     *(nobody(seed, FLAGS) for seed in range(20, 22)),
 ]
 
@@ -92,6 +93,19 @@ def test_a_patch_on_a_person_is_part_of_the_person() -> None:
         assert not (differ & ~near).any()
         changed += bool(differ.any())
     assert changed > 20
+
+
+def test_an_animal_is_put_in_and_is_nobody() -> None:
+    drawn = Samples(PHOTOS)
+    drawn.one(CROP, [1])  # a generator
+    changed = 0
+    for _ in range(20):
+        rgb, mask = np.zeros((90, 120, 3), np.uint8), np.full((90, 120), 255, np.uint8)
+        drawn._put_thing(rgb, mask)
+        assert set(np.unique(mask)) <= {0, 255}
+        assert not rgb[mask == 255].any() or (mask == 0).any()
+        changed += bool((mask == 0).any())
+    assert changed > 15
 
 
 def test_streets_beside_people_show_nobody() -> None:

@@ -32,13 +32,13 @@ def teacher(monkeypatch: pytest.MonkeyPatch) -> Teacher:
 
 
 def test_corners_are_aligned(teacher: Teacher) -> None:
-    odds = teacher._odds(np.zeros((65, 33, 3), np.uint8))
+    odds = teacher._odds(np.zeros((65, 33, 3), np.uint8), PERSON)
     assert odds.shape == (65, 33)
     np.testing.assert_allclose([odds[0, 0], odds[64, 0], odds[0, 32]], [0, 8, 4], atol=1e-4)
 
 
 def test_both_views_are_averaged(teacher: Teacher) -> None:
-    chance = teacher.chance(np.zeros((65, 33, 3), np.uint8))
+    chance = teacher.chance(np.zeros((65, 33, 3), np.uint8), PERSON)
     np.testing.assert_allclose(chance, chance[:, ::-1], atol=1e-5)
     assert chance[0, 0] == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-4)
     assert 0 <= chance.min() < chance.max() <= 1
