@@ -7,7 +7,7 @@ pixel how probably it shows a person. One generator draws everything: a seed giv
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeVar
@@ -34,6 +34,9 @@ WEIGHTS = {
 """How often a photo of people is from each data set; others share what `OTHER_WEIGHT` says."""
 
 OTHER_WEIGHT = 0.05
+
+NOBODY_WEIGHTS = {"caltech101": 0.6, "coco_permissive": 0.25, "wallpapers": 0.15}
+"""The same of photos without people."""
 
 FLAGS = "flags"
 """The data set that waves."""
@@ -76,27 +79,21 @@ class Samples:
     """
 
     def __init__(self, photos: Sequence[Photo]) -> None:
-        self._groups: dict[str, list[Photo]] = defaultdict(list)
+        people: list[Photo] = []
         self._nobody: list[Photo] = []
         self._flags: list[Photo] = []
         self._things: list[Photo] = []
         for photo in photos:
             if photo.people:
-                self._groups[photo.folder].append(photo)
+                people.append(photo)
             elif photo.folder == FLAGS:
                 self._flags.append(photo)
             elif not photo.mask.any():
                 self._nobody.append(photo)
         self._things = [photo for photo in self._nobody if photo.things is not None]
-        self._names = sorted(self._groups)
-        weights = np.array([WEIGHTS.get(name, OTHER_WEIGHT) for name in self._names])
-        self._weights = np.cumsum(weights / weights.sum())
-        self._streets = [
-            strip
-            for name in self._names
-            for photo in self._groups[name]
-            for strip in _strips(photo)
-        ]
+        self._people = _Pool(people, WEIGHTS)
+        self._empties = _Pool(self._nobody, NOBODY_WEIGHTS)
+        self._streets = [strip for photo in people for strip in _strips(photo)]
         self._random = np.random.default_rng()
 
     def one(self, crop: int, seed: Sequence[int]) -> tuple[Pixels, Pixels]:
@@ -149,7 +146,7 @@ class Samples:
         """Show nobody: mostly a photo, and often all of it, as the network will see it."""
         draw = self._random.random()
         if draw < 0.65 and self._nobody:
-            photo = self._pick(self._things if self._things and draw < 0.25 else self._nobody)
+            photo = self._pick(self._things) if self._things and draw < 0.2 else self._anywhere()
             whole = self._chance(0.5)
             rgb, mask = self._whole(photo, crop) if whole else self._view(photo, height, width)
         else:
@@ -193,7 +190,7 @@ class Samples:
         acrosses = np.linspace(0, width, columns + 1).round().astype(int)
         for top, bottom in pairwise(downs):
             for left, right in pairwise(acrosses):
-                photo = self._anybody() if self._chance(0.75) else self._pick(self._nobody)
+                photo = self._anybody() if self._chance(0.75) else self._anywhere()
                 part = self._view(photo, bottom - top, right - left, least=0.6)
                 rgb[top:bottom, left:right], mask[top:bottom, left:right] = part
         return rgb, mask
@@ -201,7 +198,7 @@ class Samples:
     def _background(self, height: int, width: int) -> tuple[Pixels, Pixels]:
         draw = self._random.random()
         if draw < 0.5 and self._nobody:
-            rgb, _ = self._view(self._pick(self._nobody), height, width)
+            rgb, _ = self._view(self._anywhere(), height, width)
         elif draw < 0.72 and self._streets:
             rgb, _ = self._view(self._pick(self._streets), height, width)
         elif draw < 0.92 and self._flags:
@@ -214,7 +211,7 @@ class Samples:
         """Hang a waving flag before something else, or let it fill the frame."""
         behind = self._made_up(height, width)
         if self._nobody and self._chance(0.5):
-            behind, _ = self._view(self._pick(self._nobody), height, width)
+            behind, _ = self._view(self._anywhere(), height, width)
         flag = self._pick(self._flags).rgb
         down, across = np.mgrid[0:height, 0:width].astype(np.float32)
         turn = self._random.normal(0, 0.5) + (np.pi / 2 if self._chance(0.4) else 0)
@@ -328,7 +325,7 @@ class Samples:
             return self._view(self._pick(self._flags), height, width, least=0.5)[0]
         if not self._nobody:
             return self._made_up(height, width)
-        return self._view(self._pick(self._nobody), height, width, least=0.3)[0]
+        return self._view(self._anywhere(), height, width, least=0.3)[0]
 
     def _blob(self, height: int, width: int, across: float, center: NDArray[np.float64]) -> Mask:
         angles = np.linspace(0, 2 * np.pi, self._random.integers(4, 16), endpoint=False)
@@ -425,8 +422,10 @@ class Samples:
     # chance
 
     def _anybody(self) -> Photo:
-        place = int(np.searchsorted(self._weights, self._random.random()))
-        return self._pick(self._groups[self._names[min(place, len(self._names) - 1)]])
+        return self._people.draw(self._random)
+
+    def _anywhere(self) -> Photo:
+        return self._empties.draw(self._random)
 
     def _pick(self, choices: Sequence[T]) -> T:
         return choices[int(self._random.integers(len(choices)))]
@@ -436,6 +435,25 @@ class Samples:
 
     def _log_uniform(self, low: float, high: float) -> float:
         return float(np.exp(self._random.uniform(np.log(low), np.log(high))))
+
+
+class _Pool:
+    """Photos of several data sets, each drawn from as often as its weight says."""
+
+    def __init__(self, photos: Sequence[Photo], weights: Mapping[str, float]) -> None:
+        groups: dict[str, list[Photo]] = defaultdict(list)
+        for photo in photos:
+            groups[photo.folder].append(photo)
+        names = sorted(groups)
+        self._groups = [groups[name] for name in names]
+        shares = np.array([weights.get(name, OTHER_WEIGHT) for name in names])
+        self._limits = np.cumsum(shares / max(shares.sum(), 1e-9))
+
+    def draw(self, random: np.random.Generator) -> Photo:
+        """Draw a photo."""
+        place = int(np.searchsorted(self._limits, random.random()))
+        group = self._groups[min(place, len(self._groups) - 1)]
+        return group[int(random.integers(len(group)))]
 
 
 def _strips(photo: Photo) -> list[Photo]:

@@ -36,7 +36,7 @@ from training.samples import Samples
 from training.schedule import FROZEN_BLOCK, PHASES, Schedule
 from training.validation import validate
 
-STEPS, BATCH, PROCESSES = 12000, 16, 2
+STEPS, BATCH, PROCESSES = 6000, 16, 2
 BACKBONE_RATE, HEAD_RATE, DECAY, CLIP, SMOOTHING = 4e-4, 1.5e-3, 0.01, 5.0, 0.995
 SEED = 18
 
