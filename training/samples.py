@@ -381,7 +381,7 @@ class Samples:
         left, top, across, tall = cv2.boundingRect((photo.mask > UNKNOWN).astype(np.uint8))
         scale = max(across / width, min(tall, 3 * across) / height) * self._log_uniform(0.25, 1.0)
         scale = min(scale, photo.mask.shape[0] / height, photo.mask.shape[1] / width)
-        down = self._random.beta(1.2, 2.5)  # rather the upper part
+        down = self._random.beta(1.1, 1.6)  # rather the upper part
         center = (
             left + across * self._random.uniform(0.3, 0.7),
             top + tall * down,
