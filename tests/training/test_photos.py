@@ -94,7 +94,7 @@ def test_what_stands_out_where_nobody_is_becomes_a_thing(data: Path, tmp_path: P
         photo = read_photo(source, teacher)
         assert not photo.mask.any()
         assert (photo.things is not None) == found
-    np.testing.assert_array_equal(photo.things, soft)  # type: ignore[arg-type]  # it is found
+    np.testing.assert_array_equal(photo.things, soft)
 
 
 def test_a_teacher_never_overrules_a_person() -> None:

@@ -100,6 +100,22 @@ def test_the_backbone_starts_as_imagenet_made_it() -> None:
         assert bool((value != after[name]).any()) == loaded, name
 
 
+def test_the_backbone_is_held_near_what_imagenet_made_it(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Network()
+    load_pretrained(start)
+    pretrained = start.state_dict()["blocks.10.project.conv.weight"].numpy()
+    moved = []
+    for name, pull in (("free.pt", 0.0), ("held.pt", 0.5 / training.BACKBONE_RATE)):
+        monkeypatch.setattr(training, "PULL", pull)
+        monkeypatch.setattr("training.schedule.WARMUP", 1)
+        train(options(small, name))
+        found = weights(small / name)["blocks.10.project.conv.weight"]
+        moved.append(float(np.abs(found - pretrained).mean()))
+    assert 0 < moved[1] < 0.8 * moved[0]
+
+
 def test_nothing_is_learned_where_nothing_is_known() -> None:
     logits = torch.zeros(1, 1, 9, 9, requires_grad=True)
     mask = torch.full((1, 33, 33), 128, dtype=torch.uint8)
