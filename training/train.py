@@ -14,7 +14,6 @@ import argparse
 import io
 import json
 import multiprocessing as mp
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -28,7 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.atomic import write_atomically
-from training.averaging import Exchange
+from training.averaging import Exchange, end_with_parent
 from training.loss import loss
 from training.network import Network, load_pretrained
 from training.photos import read_photo, split
@@ -105,6 +104,7 @@ def train(options: Options) -> None:
     ]
     for process in others:
         process.start()
+        exchange.watch(process)
     began, first, losses = time.monotonic(), trainer.done, []
     try:
         for value in steps(0, trainer, samples, exchange):
@@ -120,21 +120,18 @@ def train(options: Options) -> None:
             trainer.save(options.checkpoint)
             pace = (time.monotonic() - began) / (trainer.done - first)
             say(f"{json.dumps(entry)} {pace:.2f} s a step")
-    finally:
+    except BaseException:
         exchange.abort()
+        raise
     for process in others:
         process.join()
 
 
 def work(rank: int, trainer: Trainer, samples: Samples, exchange: Exchange) -> None:
     """Compute a share of every step in a process of its own."""
-    parent = os.getppid()
-    try:
-        for _ in steps(rank, trainer, samples, exchange):
-            if os.getppid() != parent:
-                return
-    finally:
-        exchange.abort()
+    end_with_parent()
+    for _ in steps(rank, trainer, samples, exchange):
+        pass
 
 
 def steps(rank: int, trainer: Trainer, samples: Samples, exchange: Exchange) -> Iterator[float]:

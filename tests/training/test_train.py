@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing as mp
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,19 @@ def test_processes_share_their_mean() -> None:
         process.join()
     found = sorted(results.get() for _ in range(4))
     assert found == [(0, [1.5] * 3), (0, [7.5] * 3), (1, [1.5] * 3), (1, [7.5] * 3)]
+
+
+def _fail(rank: int, exchange: Exchange) -> None:
+    raise SystemExit(3)
+
+
+def test_nobody_waits_for_a_process_that_failed() -> None:
+    exchange = Exchange(2, 3)
+    process = mp.get_context("fork").Process(target=_fail, args=(1, exchange))
+    process.start()
+    exchange.watch(process)
+    with pytest.raises(threading.BrokenBarrierError):
+        exchange.mean(0, torch.zeros(3))
 
 
 def test_validation_counts_people_found_and_people_made_up() -> None:
