@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from toolkit.errors import InputFileError
 
 HERE = Path(__file__).resolve().parent
-KEPT_BACK = HERE / "kept-back.txt"
+KEPT_BACK = HERE.parent.parent / "training" / "kept-back.txt"
 """Stems of the photos that are for validation only."""
 
 PERSON, IGNORED = 255, 128

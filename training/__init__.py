@@ -1,0 +1,1 @@
+"""The bundled network: data, network, training loop and freezing."""
