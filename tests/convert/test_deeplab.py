@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import onnx
 import pytest
 
 from tests.convert.networks import CROP, LABELS, raw_model
+from tests.zoo import Export, build, serialize
+from toolkit.convert.conversion import onnx_model
 from toolkit.convert.deeplab import DeepLab
+from toolkit.convert.editor import Editor
 from toolkit.convert.passes import PASSES
+from toolkit.convert.repairs import by_factor
 from toolkit.errors import ConversionError
+from toolkit.graphs import FrozenGraph, inspect_graph
 
 pytestmark = pytest.mark.tensorflow
 
@@ -25,6 +33,26 @@ def test_stride_padding_and_labels_are_found_whatever_the_size(
     assert logits is not None
     assert net.weights(logits).shape[0] == classes
     assert net.pool is not None
+
+
+def test_a_map_enlarged_by_a_rounded_factor_has_the_size_that_is_meant() -> None:
+    """21 times float32(41 / 21) is less than 41, and shapes are inferred rounded down."""
+    export = Export(crop=(321, 321), decoder_stride=8, min_resize=321, max_resize=321)
+    graph = FrozenGraph("decoder", Path("decoder.pb"), serialize(build(export)))
+    model = onnx_model(graph, inspect_graph(graph).network)
+    editor = Editor(model)
+    scales = editor.add_constant(np.array([1, 1, 41 / 21, 41 / 21], np.float32))
+    for node in editor.nodes("Resize"):
+        sizes = editor.constant(node.input[-1])
+        if sizes is not None and list(sizes[2:]) == [41, 41]:
+            del node.input[2:]  # as tf2onnx writes it where it knows both sizes
+            node.input.append(scales)
+            break
+    model = editor.model
+    assert any(by_factor(Editor(model), node) for node in model.graph.node)
+    net = DeepLab(model, (321, 321))
+    assert net.stride == 8
+    assert net.shape(net.logits)[2:] == (41, 41)
 
 
 def test_names_do_not_matter() -> None:

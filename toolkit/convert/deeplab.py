@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from toolkit.catalog import INPUT
 from toolkit.convert.editor import Editor
+from toolkit.convert.repairs import by_factor, write_size
 from toolkit.convert.shapes import Shape, infer_shapes
 from toolkit.errors import ConversionError
 
@@ -143,7 +144,12 @@ class DeepLab(Editor):
     def infer_shapes(self) -> None:
         """Infer the shapes of the network's maps anew."""
         nodes = self.in_order(self.ancestors(self.logits, self.entry)[::-1])
-        self.shapes = infer_shapes(self.model, nodes, self.entry, (1, 3, *self.crop))
+        while True:
+            self.shapes = infer_shapes(self.model, nodes, self.entry, (1, 3, *self.crop))
+            # behind a factor that is rounded down every shape would be wrong
+            resize = next((node for node in nodes if by_factor(self, node)), None)
+            if resize is None or not write_size(self, resize, self.shape(resize.input[0])):
+                break
         if len(self.shapes.get(self.logits, ())) != 4:
             self.refuse("layers whose sizes follow from the crop", "others before the logits")
         self.labels = self.shapes[self.logits][1]

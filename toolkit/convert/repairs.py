@@ -18,6 +18,8 @@ import numpy as np
 from toolkit.convert.editor import Editor
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from onnx import ModelProto, NodeProto
 
 MOVABLE = frozenset(
@@ -50,19 +52,43 @@ def _write_sizes(editor: Editor) -> None:
     from onnx import shape_inference
 
     for node in editor.nodes("Resize"):
-        factors = editor.constant(node.input[2]) if len(node.input) == 3 else None
-        if factors is None:
+        if not by_factor(editor, node):
             continue
         inferred = shape_inference.infer_shapes(editor.model, data_prop=True)
         shapes = {value.name: value.type.tensor_type.shape for value in inferred.graph.value_info}
-        if node.input[0] not in shapes:
-            continue
-        sides = [side.dim_value for side in shapes[node.input[0]].dim]
-        if len(sides) != len(factors) or 0 in sides:
-            continue
-        sizes = [round(side * float(factor)) for side, factor in zip(sides, factors, strict=True)]
-        del node.input[2:]
-        node.input.extend(["", editor.integers(*sizes)])
+        if node.input[0] in shapes:
+            sides = [side.dim_value for side in shapes[node.input[0]].dim]
+            if 0 not in sides:
+                write_size(editor, node, sides)
+
+
+def by_factor(editor: Editor, node: NodeProto) -> bool:
+    """Whether a node resizes by a constant factor."""
+    return (
+        node.op_type == "Resize"
+        and len(node.input) == 3
+        and editor.constant(node.input[2]) is not None
+    )
+
+
+def write_size(editor: Editor, node: NodeProto, sides: Sequence[int]) -> bool:
+    """Give a Resize by a factor the size that is meant; return whether it could be told.
+
+    Parameters
+    ----------
+    editor : Editor
+    node : NodeProto
+        See `by_factor`.
+    sides : sequence of int
+        The shape of what it reads.
+    """
+    factors = editor.constant(node.input[2])
+    if factors is None or len(factors) != len(sides):
+        return False
+    sizes = [round(side * float(factor)) for side, factor in zip(sides, factors, strict=True)]
+    del node.input[2:]
+    node.input.extend(["", editor.integers(*sizes)])
+    return True
 
 
 def _write_pads(editor: Editor, node: NodeProto) -> None:
