@@ -66,7 +66,7 @@ def test_every_profile_applies_to_a_known_layout(plain: LayoutReport) -> None:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What tf2onnx and profiles are asked for, in order."""
+    """The calls of tf2onnx and of profiles, in order."""
     made: list[str] = []
     convert, apply = conversion.onnx_model, profiles.Profile.apply
 

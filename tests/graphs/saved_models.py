@@ -92,7 +92,7 @@ def write_tf2(folder: Path, *, module: Any = None, signatures: Any = None) -> An
 
 
 def make_net(*, branches: bool = True) -> Any:
-    """Return a module whose `tf.cond` is left out where it is not asked for."""
+    """Return a module, with a `tf.cond` in it if `branches`."""
     import tensorflow as tf
 
     class Net(tf.Module):  # type: ignore[misc]  # TensorFlow is untyped

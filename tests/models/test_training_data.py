@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.training.data import KEPT_BACK, Photo, Samples, read_photos
-from models.training.kept_back import copy_kept_back
 
 CROP = 65
 
@@ -61,16 +60,3 @@ def test_kept_back_photos_are_not_trained_on(shared: Path) -> None:
     assert len(kept_back) == len(KEPT_BACK.read_text().split()) == 10 + 7 + 6
     assert (len(people), len(nobody)) == (30 + 19, 17)
     assert all((photo.mask == 255).any() for photo in people)
-
-
-def test_the_kept_back_photos_become_datasets_of_their_own(tmp_path: Path) -> None:
-    stem = KEPT_BACK.read_text().split()[0]
-    for part in ("images", "masks"):
-        (tmp_path / "data" / "set" / part).mkdir(parents=True)
-        for name in (stem, "trained-on"):
-            (tmp_path / "data" / "set" / part / f"{name}.png").write_bytes(name.encode())
-    assert copy_kept_back(tmp_path / "data", tmp_path / "kept") == 1
-    left = sorted(path for path in (tmp_path / "kept").rglob("*.png"))
-    assert left == [
-        tmp_path / "kept" / "set" / part / f"{stem}.png" for part in ("images", "masks")
-    ]

@@ -27,21 +27,21 @@ class Anatomy:
     resizes: bool
 
 
-def find_anatomy(graph: Rewiring, argmax: str) -> Anatomy:
-    """Walk a graph from the photo to its ArgMax.
+def find_anatomy(graph: Rewiring, result: str) -> Anatomy:
+    """Walk a graph from the photo to the label map.
 
     Parameters
     ----------
     graph : Rewiring
         In normal form or about to be.
-    argmax : str
-        The node that chooses labels.
+    result : str
+        The node that gives the label map.
     """
     inside: set[str] = set()
     padded: set[str] = set()
     entries = []
     resizes = False
-    for node in graph.ordered([argmax]):
+    for node in graph.ordered([result]):
         inputs = data_inputs(node)
         read = {tensor.node for tensor in inputs}
         if node.op in CONVOLUTIONS and not read & inside:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolkit.graphs.layout import describe_graph
+
 if TYPE_CHECKING:
     from tensorflow.compat.v1 import GraphDef
 
@@ -12,14 +14,9 @@ SHOWN = 5
 
 def adoption_hint(graph_def: GraphDef) -> str:
     """Return one line that says how to fetch a graph with other tensors, and which it may be."""
-    inputs = [node.name for node in graph_def.node if node.op == "Placeholder"]
-    read = {
-        name.removeprefix("^").partition(":")[0] for node in graph_def.node for name in node.input
-    }
-    silent = ("Assert", "Const", "NoOp", "Placeholder")
-    outputs = [
-        node.name for node in graph_def.node if node.name not in read and node.op not in silent
-    ]
+    layout = describe_graph(graph_def)
+    inputs = [tensor.name for tensor in layout.inputs]
+    outputs = [tensor.name for tensor in layout.outputs]
     return (
         "toolkit fetch NAME --from FILE --input X --output Y takes other tensors; X may be "
         f"{_listed(inputs)}; Y may be {_listed(outputs)}"
@@ -29,5 +26,5 @@ def adoption_hint(graph_def: GraphDef) -> str:
 def _listed(names: list[str]) -> str:
     if not names:
         return "any tensor"
-    shown = ", ".join(f"{ascii(name)[1:-1][:100]}:0" for name in names[:SHOWN])
+    shown = ", ".join(f"{ascii(name)[1:-1][:100]}" for name in names[:SHOWN])
     return shown + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -14,7 +14,7 @@ from toolkit.graphs.anatomy import Anatomy, find_anatomy
 from toolkit.graphs.candidates import adoption_hint
 from toolkit.graphs.frozen import FrozenGraph
 from toolkit.graphs.loading import import_tensorflow, parse_graph
-from toolkit.graphs.normal_form import simplify
+from toolkit.graphs.normal_form import RESULT, simplify
 from toolkit.graphs.operations import FAKE_QUANTIZATION
 
 LONGEST_SIDE = 8193
@@ -86,7 +86,7 @@ def inspect_graph(graph: FrozenGraph) -> GraphContract:
     output_dtype = _check_tensor(loaded, OUTPUT, graph.source, hint)
     argmax = _find_argmax(loaded, graph.source)
     logits = argmax.inputs[0]
-    anatomy = find_anatomy(simplify(graph_def, graph.source), argmax.name)
+    anatomy = find_anatomy(simplify(graph_def, graph.source), RESULT)
     height, width, count = _sizes(tf, loaded, logits, anatomy, graph.source)
     labels = graph.labels if graph.labels and len(graph.labels) == count else generic_labels(count)
     operations: dict[str, int] = {}

@@ -126,12 +126,11 @@ def _without_branches(graph: Rewiring, source: Path) -> Rewiring:
 def _strip(graph: Rewiring) -> None:
     """Take out what no tensor depends on, and what gives what it reads."""
     chosen = any(node.op in ("Merge", "Switch") for node in _read_by(graph, RESULT))
+    # a Switch that stays tells by control inputs what belongs to its branches
+    dropped = {name for name in graph.nodes if _is_check(graph, name)} if chosen else None
     changes = {}
     for node in graph.nodes.values():
-        if not chosen:
-            _drop_control_inputs(node)
-        else:  # a Switch that stays tells by control inputs what belongs to its branches
-            _drop_control_inputs(node, {name for name in graph.nodes if _is_check(graph, name)})
+        _drop_control_inputs(node, dropped)
         if node.op in TRANSPARENT and node.name != RESULT:
             inputs = data_inputs(node)
             if not (chosen and any(graph.nodes[each.node].op == "Switch" for each in inputs)):
@@ -140,14 +139,13 @@ def _strip(graph: Rewiring) -> None:
                 )
     graph.redirect_all(changes)
     for body in graph.library.function:
+        checks = {node.name for node in body.node_def if node.op == "Assert"}
         for node in body.node_def:
-            checks = {each.name for each in body.node_def if each.op == "Assert"}
             _drop_control_inputs(node, checks)
         kept = [node for node in body.node_def if node.op != "Assert"]
-        gone = {node.name for node in body.node_def} - {node.name for node in kept}
         del body.node_def[:]
         body.node_def.extend(kept)
-        for key in [key for key, name in body.control_ret.items() if name in gone]:
+        for key in [key for key, name in body.control_ret.items() if name in checks]:
             del body.control_ret[key]
 
 
@@ -180,8 +178,7 @@ def _drop_control_inputs(node: NodeDef, names: Collection[str] | None = None) ->
 
 def _drop_equal_resizes(graph: Rewiring, crop: tuple[int, int]) -> None:
     """Take out bilinear resizes with aligned corners to the size that a map has already."""
-    argmax = choosing(graph)
-    entries = find_anatomy(graph, argmax).entries if argmax else ()
+    entries = find_anatomy(graph, RESULT).entries
     if len(entries) != 1:
         return
     shapes = static_shapes(graph.graph_def([RESULT]), entries[0], (1, *crop, 3))
@@ -193,15 +190,6 @@ def _drop_equal_resizes(graph: Rewiring, crop: tuple[int, int]) -> None:
             if before is not None and before == behind and None not in before[1:3]:
                 changes[Tensor(node.name)] = read
     graph.redirect_all(changes)
-
-
-def choosing(graph: Rewiring) -> str | None:
-    """Return the ArgMax nearest to the label map; None where there is none."""
-    last = None
-    for node in graph.ordered([RESULT]):
-        if node.op == "ArgMax":
-            last = node.name
-    return last
 
 
 def static_shapes(
