@@ -183,6 +183,28 @@ def test_the_natural_edge_is_made_of_the_logits_where_the_backend_gives_them() -
     assert abs(int(np.abs(row - 128).argmin()) - 20) <= 1
 
 
+@pytest.mark.parametrize(("doubt", "kept"), [(-1, True), (-9, False)])
+def test_a_patch_of_the_subject_is_blurred_only_where_the_network_is_sure(
+    doubt: float, kept: bool
+) -> None:
+    class Patched(Scored):
+        def score(
+            self,
+            image: NDArray[np.uint8],  # noqa: ARG002 - the answer is always the same
+            *,
+            subject: int,
+        ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+            grid = np.full((9, 9), 9, np.float32)
+            grid[:, :1] = -9
+            grid[3:6, 4:7] = doubt
+            return np.where(np.kron(grid, np.ones((8, 8)))[:65, :65] > 0, subject, 0), grid
+
+    photo = random_photo(1, 65, 65)
+    made = make_portrait(photo, Patched(), style=Natural(edge="none", size=9))
+    middle = np.s_[34:38, 42:46]
+    assert np.array_equal(made.image[middle], photo[middle]) == kept
+
+
 def test_the_networks_mask_is_of_the_networks_size() -> None:
     made = make_portrait(random_photo(1, 300, 500), Scored(crop=(513, 513)), stages=True)
     assert made.stages is not None

@@ -16,6 +16,7 @@ from toolkit.portrait.alpha import Edge, probability_of, refine
 from toolkit.portrait.blur import KERNEL, KERNEL_LIMIT, blur, check_kernel, hide_subject
 from toolkit.portrait.clock import Clock, untimed
 from toolkit.portrait.composite import blur_background
+from toolkit.portrait.holes import fill_holes
 from toolkit.portrait.lens import Blur, Kernel, weighed
 from toolkit.portrait.mask import label_shares, photo_mask, subject_mask
 from toolkit.portrait.natural import background_alone, natural_portrait
@@ -286,6 +287,8 @@ def softened(
 ) -> Float:
     """Turn what `scored` returns into the probability that a pixel is the subject.
 
+    Holes that the network is unsure of are filled, see `toolkit.portrait.holes.fill_holes`.
+
     Parameters
     ----------
     labels : (h, w) integer
@@ -302,7 +305,7 @@ def softened(
     """
     if margin is None:
         return np.asarray(labels == subject, np.float32)
-    return probability_of(margin, labels.shape, crop)
+    return fill_holes(probability_of(margin, labels.shape, crop))
 
 
 def ground_rows(subject: NDArray[np.bool_], height: int) -> tuple[int, int] | None:
