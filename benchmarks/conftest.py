@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from benchmarks.scenes import OFFICIAL_CROP, made_labels, made_photo
 from toolkit.backends import Backend, load_backend
-from toolkit.catalog import Network, load_catalog
+from toolkit.graphs.network import Network
 from toolkit.host import host_facts
+from toolkit.hub.catalog import load_catalog
 from toolkit.portrait import PERSON, network_size, photo_mask, preprocess, subject_mask
 
 SIZES = ((640, 480), (1280, 720), (4000, 3000))

@@ -31,8 +31,9 @@ from numpy.typing import NDArray
 from benchmarks.pages import put_tables
 from benchmarks.scenes import OFFICIAL_CROP, made_labels, made_photo
 from toolkit.bench.usage import max_rss_bytes, rss_bytes
-from toolkit.catalog import Network, load_catalog
+from toolkit.graphs.network import Network
 from toolkit.host import available_cores, host_facts
+from toolkit.hub.catalog import load_catalog
 from toolkit.portrait import Stopwatch, Tutorial, make_portrait, network_size
 
 MEGAPIXELS = (0.3, 0.6, 1.25, 2.5, 5.0, 10.0, 20.0)

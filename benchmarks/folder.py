@@ -29,15 +29,16 @@ import numpy as np
 
 from benchmarks.turns import in_a_process, in_turns, ratio_text
 from toolkit.backends import artefact_sha256, find_backend, load_backend
-from toolkit.batch.photo import Job, Recipe
-from toolkit.batch.record import Record, settings_of
-from toolkit.batch.run import run_jobs, share_cores
 from toolkit.bench.usage import max_rss_bytes
 from toolkit.bench.worker import PROTOCOL, Request, measure
 from toolkit.cli.portrait_files import plan_jobs
-from toolkit.media import read_photo, write_photo
+from toolkit.hub.model import resolve_model
+from toolkit.hub.opening import find_artefact
+from toolkit.imaging import read_photo, write_photo
 from toolkit.portrait import KERNEL, PERSON, Natural, Style, Tutorial, make_portrait
-from toolkit.resolve import find_artefact, resolve_model
+from toolkit.serving.batch import run_jobs, share_cores
+from toolkit.serving.photo import Job, Recipe
+from toolkit.serving.record import Record, settings_of
 
 SEED = 20261128
 STYLES: dict[str, Style] = {"tutorial": Tutorial(), "natural": Natural()}

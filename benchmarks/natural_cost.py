@@ -27,10 +27,10 @@ from typing import Any, get_args
 import cv2
 import numpy as np
 
+from benchmarks import tutorial
 from benchmarks.core_cost import fit_line, size_of
 from benchmarks.pages import put_tables
 from benchmarks.scenes import OFFICIAL_CROP, made_labels, made_photo
-from tests import tutorial
 from toolkit.host import available_cores, host_facts
 from toolkit.portrait import Kernel, Natural, natural_portrait, network_size, refine
 

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from benchmarks import tutorial
 from benchmarks.conftest import Cast, Scene
 from benchmarks.scenes import OFFICIAL_CROP
-from tests import tutorial
 from toolkit.backends import Backend
-from toolkit.pixels import Pixels
+from toolkit.imaging.pixels import Pixels
 from toolkit.portrait import (
     KERNELS,
     PERSON,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
-from toolkit.bench.intervals import paired_interval
+from toolkit.stats.intervals import paired_interval
 
 SEED = 0
 """Of the order in which the sides take their turns."""

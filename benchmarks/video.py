@@ -5,7 +5,7 @@
 
 A made-up clip of 1280x720, the demo's photo drawn past a background, goes from file to file:
 decoded, segmented, blurred, and encoded by the same codec with the same settings. One side runs TF1
-and the tutorial's chain, restated in `tests.tutorial`, frame by frame; the other is
+and the tutorial's chain, restated in `benchmarks.tutorial`, frame by frame; the other is
 `toolkit.video.make_video`. Each side in fresh processes, in an order drawn anew for each round.
 Loading the network and a first short clip are not measured. Prints the medians over processes, and
 how many times as fast the package is, with the 95 % interval of `toolkit bench`; of each frame the
@@ -34,14 +34,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import tutorial
 from benchmarks.scenes import made_photo
 from benchmarks.turns import in_a_process, in_turns, ratio_text
-from tests import tutorial
 from toolkit.bench.usage import max_rss_bytes
 from toolkit.host import available_cores
-from toolkit.media import demo_photo
+from toolkit.hub.model import resolve_model
+from toolkit.hub.opening import open_backend
+from toolkit.imaging import demo_photo
 from toolkit.portrait import PERSON, Natural
-from toolkit.resolve import open_backend, resolve_model
 from toolkit.video import Steadier, VideoReader, VideoWriter, make_video
 from toolkit.video.frames import alpha_of, portrait_of, probability_in
 from toolkit.video.planes import Planes

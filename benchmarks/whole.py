@@ -3,7 +3,7 @@
     python -m benchmarks.whole photo.jpg my_network+int8 [--rounds 10]
 
 Each side in fresh processes, in an order drawn anew for each round; the tutorial's chain is the
-restatement in `tests.tutorial`, which shares no code with the package. Prints the medians over
+restatement in `benchmarks.tutorial`, which shares no code with the package. Prints the medians over
 processes, and how many times as fast the export is with the 95 % interval of `toolkit bench`.
 """
 
@@ -22,13 +22,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import tutorial
 from benchmarks.turns import in_a_process, in_turns, ratio_text
-from tests import tutorial
 from toolkit.bench.usage import max_rss_bytes
 from toolkit.host import available_cores
-from toolkit.media import read_photo
+from toolkit.hub.model import resolve_model
+from toolkit.hub.opening import open_backend
+from toolkit.imaging import read_photo
 from toolkit.portrait import Tutorial, make_portrait
-from toolkit.resolve import open_backend, resolve_model
 
 SIDES = ("tutorial", "toolkit")
 WARM_UPS, PASSES, SECONDS = 4, 8, 1.5

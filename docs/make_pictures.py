@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from skimage import data
 
 from toolkit.backends import Backend
-from toolkit.catalog import load_catalog
-from toolkit.media import demo_photo, write_photo
+from toolkit.hub.catalog import load_catalog
+from toolkit.hub.model import resolve_model
+from toolkit.hub.opening import open_backend
+from toolkit.imaging import demo_photo, write_photo
 from toolkit.portrait import PERSON, Portrait, make_portrait
 from toolkit.report.canvas import Tile, fit, sheet
 from toolkit.report.pictures import comparison, contact_sheet, overlay
-from toolkit.resolve import open_backend, resolve_model
 
 FOLDER = Path(__file__).resolve().parent / "images"
 OTHERS = ("camera", "chelsea", "coffee")

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.bench.intervals import paired_interval
-from toolkit.bench.verdicts import Judgement, Samples, Verdict, judge
+from toolkit.stats.intervals import paired_interval
+from toolkit.stats.verdicts import Judgement, Samples, Verdict, judge
 
 Times = NDArray[np.float64]
 TRIALS = 2000

@@ -27,7 +27,7 @@ def _log_as_it_was() -> Iterator[None]:
     log = logging.getLogger("toolkit")
     log.handlers.clear()
     log.setLevel(logging.NOTSET)
-    for room in ("toolkit.downloads", "toolkit.fetch", "toolkit.bench"):
+    for room in ("toolkit.hub.download", "toolkit.hub.fetch", "toolkit.bench"):
         logging.getLogger(room).setLevel(logging.NOTSET)
     log.propagate = True
 

@@ -13,7 +13,7 @@ def test_every_public_name_can_be_had_and_is_documented() -> None:
 
 
 def test_the_list_of_names_and_of_rooms_is_one() -> None:
-    assert {*toolkit._ROOM_OF, "__version__"} == set(toolkit.__all__)
+    assert {*toolkit._MODULE_OF, "__version__"} == set(toolkit.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

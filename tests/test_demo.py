@@ -13,8 +13,8 @@ from tests.conftest import Command
 from toolkit import demo
 from toolkit.convert import read_manifest
 from toolkit.errors import DownloadError
-from toolkit.media import write_photo
-from toolkit.store import Store
+from toolkit.hub.store import Store
+from toolkit.imaging import write_photo
 
 pytestmark = pytest.mark.tensorflow
 

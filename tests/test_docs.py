@@ -27,12 +27,13 @@ from tests.evaluate.evaluations import make_evaluation
 from tests.graphs.saved_models import write_scores, write_tf1
 from toolkit.bench.files import write_report
 from toolkit.bench.schema import BenchReport
-from toolkit.catalog import GRAPH_FILE, load_catalog
 from toolkit.cli import app
 from toolkit.evaluate.files import write_evaluation
-from toolkit.media import demo_photo, read_photo, write_photo
+from toolkit.hub.catalog import GRAPH_FILE, load_catalog
+from toolkit.hub.model import resolve_model
+from toolkit.hub.opening import open_backend
+from toolkit.imaging import demo_photo, read_photo, write_photo
 from toolkit.portrait import PERSON, Tutorial, make_portrait
-from toolkit.resolve import open_backend, resolve_model
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.killing import export_into, fetch_into, store_of
-from tests.packing import GRAPH, member, write_archive
-from toolkit import fetch
-from toolkit.atomic import sha256_of
+from tests.support.killing import export_into, fetch_into, store_of
+from tests.support.packing import GRAPH, member, write_archive
+from toolkit.files.atomic import sha256_of
 from toolkit.graphs import FrozenGraph
-from toolkit.store import Store
+from toolkit.hub import fetch
+from toolkit.hub.store import Store
 
 Killed = Callable[[str], list[Path]]
 
@@ -36,7 +36,14 @@ def kill_everywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Killed:
     """Return the stores that a scenario left, one per moment it was killed at."""
 
     def killed(scenario: str) -> list[Path]:
-        line = [sys.executable, "-m", "tests.killing", request.param, scenario, tmp_path / "homes"]
+        line = [
+            sys.executable,
+            "-m",
+            "tests.support.killing",
+            request.param,
+            scenario,
+            tmp_path / "homes",
+        ]
         subprocess.run(line, check=True)
         return sorted((tmp_path / "homes").iterdir(), key=lambda home: int(home.name))
 
@@ -135,7 +142,14 @@ def test_a_killed_export_leaves_the_old_file_or_the_new_and_never_a_wrong_manife
 
 def run_killed(moment: int, *arguments: str | Path) -> int:
     """Run a command that is killed at a moment; returns its exit code."""
-    line = [sys.executable, "-m", "tests.killing", "command", str(moment), *map(str, arguments)]
+    line = [
+        sys.executable,
+        "-m",
+        "tests.support.killing",
+        "command",
+        str(moment),
+        *map(str, arguments),
+    ]
     return subprocess.run(line, check=False, capture_output=True).returncode
 
 

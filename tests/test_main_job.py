@@ -13,9 +13,10 @@ import pytest
 from tests.conftest import Command, write_graph
 from toolkit.backends.onnx import OnnxBackend
 from toolkit.backends.tf import TfBackend
+from toolkit.hub.exports import ensure_export
+from toolkit.hub.model import resolve_model
 from toolkit.parity import compare_label_maps
 from toolkit.portrait import preprocess
-from toolkit.resolve import ensure_export, resolve_model
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
@@ -26,8 +27,8 @@ GRAPH_SHA256 = "8fc172de91bd315fbaf3e76c567f3582c8167a5ddceedbb9df28e2241c60f2fd
 @pytest.fixture(scope="module")
 def real_store(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the real network fetched and converted."""
-    from toolkit.convert import convert_model
-    from toolkit.fetch import fetch_model
+    from toolkit.hub.fetch import fetch_model
+    from toolkit.hub.publish import convert_model
 
     home = tmp_path_factory.mktemp("real")
     os.environ["TOOLKIT_HOME"] = str(home)
@@ -94,7 +95,7 @@ def test_the_export_is_the_same_after_another_conversion(
 
 def test_random_sizes_agree_under_the_near_tie_rule(in_real_store: Path, shared: Path) -> None:
     """What the network sees need not be a photo's proportions: any size from 1x1."""
-    from toolkit.media import read_photo
+    from toolkit.imaging import read_photo
 
     model = resolve_model(NAME)
     generator = np.random.default_rng(0)
@@ -115,7 +116,7 @@ def test_random_sizes_agree_under_the_near_tie_rule(in_real_store: Path, shared:
 def test_exact_holds_on_every_photo_under_the_near_tie_rule(
     in_real_store: Path, shared: Path
 ) -> None:
-    from toolkit.media import read_photo
+    from toolkit.imaging import read_photo
 
     model = resolve_model(f"{NAME}+exact")
     with (

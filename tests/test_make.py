@@ -15,9 +15,9 @@ from tests.conftest import ROOT
 from tests.test_docs import archive_of
 from toolkit.backends import BACKENDS
 from toolkit.bench.files import read_report
-from toolkit.catalog import load_catalog
 from toolkit.convert import PROFILES
-from toolkit.media import demo_photo, write_photo
+from toolkit.hub.catalog import load_catalog
+from toolkit.imaging import demo_photo, write_photo
 
 STUB = """#!/bin/sh
 # Stands in for python and toolkit: logs what it is asked, and writes what it is to write.

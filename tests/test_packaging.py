@@ -87,7 +87,7 @@ def loaded_by(statement: str, home: Path) -> set[str]:
 
 
 def test_importing_the_package_loads_nothing_heavy(home: Path) -> None:
-    assert not loaded_by("import toolkit, toolkit.errors, toolkit.catalog", home) & HEAVY
+    assert not loaded_by("import toolkit, toolkit.errors, toolkit.hub.catalog", home) & HEAVY
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["portrait", "--help"], ["verify", "--help"]])

@@ -20,11 +20,11 @@ from tests.recommend.fakes import usual
 from tests.report.gates import FAILURE, INCONCLUSIVE, SAME, SLOWER, make_gate, without_interval
 from tests.test_docs import COMMANDS, archive_of, rows_of
 from toolkit.bench.files import write_report
-from toolkit.catalog import load_catalog
 from toolkit.cli import info
 from toolkit.evaluate.files import write_evaluation
-from toolkit.media import demo_photo, write_photo
-from toolkit.store import Store
+from toolkit.hub.catalog import load_catalog
+from toolkit.hub.store import Store
+from toolkit.imaging import demo_photo, write_photo
 
 TEXT = (ROOT / "docs" / "stability.md").read_text()
 TYPES: dict[str, set[type]] = {

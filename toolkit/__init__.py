@@ -26,22 +26,24 @@ if TYPE_CHECKING:
     from toolkit.bench.run import run_bench
     from toolkit.bench.statistics import summarise
     from toolkit.bench.variants import Variant, parse_variant
-    from toolkit.convert import convert_model, read_manifest
+    from toolkit.convert import read_manifest
     from toolkit.demo import run_demo
     from toolkit.errors import ToolkitError
     from toolkit.evaluate.dataset import open_dataset
     from toolkit.evaluate.files import read_evaluation
     from toolkit.evaluate.run import run_evaluation
-    from toolkit.fetch import fetch_model
     from toolkit.gate.run import run_gate
     from toolkit.graphs import inspect_graph, read_graph
     from toolkit.host import available_cores, host_facts
-    from toolkit.media import demo_photo, read_photo, write_photo
+    from toolkit.hub.fetch import fetch_model
+    from toolkit.hub.model import resolve_model
+    from toolkit.hub.opening import open_backend
+    from toolkit.hub.publish import convert_model
+    from toolkit.hub.store import Store
+    from toolkit.imaging import demo_photo, read_photo, write_photo
     from toolkit.parity import check_parity, compare_label_maps, compare_masks
     from toolkit.portrait import make_portrait, preprocess
     from toolkit.recommend.run import run_recommendation
-    from toolkit.resolve import open_backend, resolve_model
-    from toolkit.store import Store
     from toolkit.verify import verify_model
 
 __version__ = "0.1.0"
@@ -51,32 +53,34 @@ __version__ = "0.1.0"
 # that the user has set stays.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-_ROOMS = {
+_MODULES = {
     "toolkit.backends": ("load_backend",),
     "toolkit.bench.compare": ("compare",),
     "toolkit.bench.files": ("read_report",),
     "toolkit.bench.run": ("run_bench",),
     "toolkit.bench.statistics": ("summarise",),
     "toolkit.bench.variants": ("Variant", "parse_variant"),
-    "toolkit.convert": ("convert_model", "read_manifest"),
+    "toolkit.convert": ("read_manifest",),
+    "toolkit.hub.publish": ("convert_model",),
     "toolkit.demo": ("run_demo",),
     "toolkit.errors": ("ToolkitError",),
     "toolkit.evaluate.dataset": ("open_dataset",),
     "toolkit.evaluate.files": ("read_evaluation",),
     "toolkit.evaluate.run": ("run_evaluation",),
-    "toolkit.fetch": ("fetch_model",),
+    "toolkit.hub.fetch": ("fetch_model",),
     "toolkit.gate.run": ("run_gate",),
     "toolkit.graphs": ("inspect_graph", "read_graph"),
     "toolkit.host": ("available_cores", "host_facts"),
-    "toolkit.media": ("demo_photo", "read_photo", "write_photo"),
+    "toolkit.imaging": ("demo_photo", "read_photo", "write_photo"),
     "toolkit.parity": ("check_parity", "compare_label_maps", "compare_masks"),
     "toolkit.portrait": ("make_portrait", "preprocess"),
     "toolkit.recommend.run": ("run_recommendation",),
-    "toolkit.resolve": ("open_backend", "resolve_model"),
-    "toolkit.store": ("Store",),
+    "toolkit.hub.model": ("resolve_model",),
+    "toolkit.hub.opening": ("open_backend",),
+    "toolkit.hub.store": ("Store",),
     "toolkit.verify": ("verify_model",),
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "Store",
@@ -118,11 +122,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     try:
-        room = _ROOM_OF[name]
+        module = _MODULE_OF[name]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    return getattr(importlib.import_module(room), name)
+    return getattr(importlib.import_module(module), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOM_OF})
+    return sorted({*globals(), *_MODULE_OF})

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.atomic import write_atomically
 from toolkit.backends.onnx import OnnxBackend
 from toolkit.backends.tf import TfBackend
 from toolkit.bench.photos import BenchPhoto
@@ -21,18 +20,19 @@ from toolkit.bench.run import run_bench
 from toolkit.bench.schema import Settings
 from toolkit.bench.statistics import summarise
 from toolkit.bench.variants import Variant
-from toolkit.catalog import load_catalog
-from toolkit.convert import convert_model
 from toolkit.errors import BackendError, ToolkitError
-from toolkit.fetch import fetch_model
+from toolkit.files.atomic import write_atomically
 from toolkit.graphs import FrozenGraph, import_tensorflow
 from toolkit.host import available_cores
-from toolkit.media import demo_photo, read_photo, write_photo
+from toolkit.hub.catalog import load_catalog
+from toolkit.hub.fetch import fetch_model
+from toolkit.hub.model import Model, resolve_model
+from toolkit.hub.publish import convert_model
+from toolkit.hub.store import Store
+from toolkit.imaging import demo_photo, read_photo, write_photo
 from toolkit.parity import Thresholds, check_parity
 from toolkit.portrait import make_portrait, preprocess
 from toolkit.report.pictures import contact_sheet, overlay
-from toolkit.resolve import Model, resolve_model
-from toolkit.store import Store
 from toolkit.verify import verify_model
 
 NETWORK_SECONDS = 5.0

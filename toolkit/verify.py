@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from toolkit.backends.onnx import OnnxBackend
 from toolkit.backends.tf import TfBackend
-from toolkit.catalog import Network
 from toolkit.errors import BackendError, ExportError, MissingDependencyError
 from toolkit.graphs import FrozenGraph, GraphContract
+from toolkit.graphs.network import Network
 from toolkit.host import available_cores
-from toolkit.media import demo_photo, read_photo
+from toolkit.imaging import demo_photo, read_photo
 from toolkit.parity import LabelComparison, compare_label_maps, expected_labels
 from toolkit.portrait import PERSON, preprocess
 

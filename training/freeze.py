@@ -26,7 +26,7 @@ from models.deeplab import (
     pool,
     serialise,
 )
-from toolkit.atomic import write_atomically
+from toolkit.files.atomic import write_atomically
 from toolkit.graphs import import_tensorflow
 from training.architecture import BLOCKS, EPSILON, FINE_BLOCK, FINER_BLOCK
 from training.curve import draw

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.atomic import write_atomically
+from toolkit.files.atomic import write_atomically
 from training.photos import read_pixels, read_sources
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ class Teacher:
             Path or URL of a ``.tar.gz``.
         store : Path
         """
-        from toolkit.convert import convert_model
-        from toolkit.fetch import fetch_model
         from toolkit.graphs import inspect_graph, read_graph
-        from toolkit.store import Store
+        from toolkit.hub.fetch import fetch_model
+        from toolkit.hub.publish import convert_model
+        from toolkit.hub.store import Store
 
         os.environ["TOOLKIT_HOME"] = str(store)
         here = Store.default()

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from toolkit.atomic import write_atomically
+from toolkit.files.atomic import write_atomically
 from training.averaging import Exchange, end_with_parent
 from training.loss import loss
 from training.network import Network, load_pretrained

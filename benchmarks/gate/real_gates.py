@@ -27,8 +27,8 @@ from benchmarks.gate.record_noise import locked
 from benchmarks.gate.recording import facts_of
 from benchmarks.gate.simulate import HERE, PARTS, WANTED
 from benchmarks.gate.slow_worker import slow_interpreter
-from toolkit.bench.contenders import prepare
 from toolkit.bench.photos import default_photo
+from toolkit.bench.prepared import prepare
 from toolkit.bench.schema import BenchReport
 from toolkit.bench.statistics import process_median
 from toolkit.bench.variants import Variant
@@ -36,7 +36,7 @@ from toolkit.gate.decision import BASE, CONTENDERS, CONTROL, HEAD
 from toolkit.gate.result import GateReport
 from toolkit.gate.run import GATE, run_gate
 from toolkit.host import available_cores
-from toolkit.resolve import Model, resolve_model
+from toolkit.hub.model import Model, resolve_model
 
 REAL = HERE / "real-gates.jsonl"
 

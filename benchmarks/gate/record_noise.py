@@ -24,14 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gate.recording import facts_of
-from toolkit.bench.contenders import prepare
 from toolkit.bench.photos import default_photo
+from toolkit.bench.prepared import prepare
 from toolkit.bench.run import Measurement
 from toolkit.bench.variants import Variant
 from toolkit.gate.decision import CONTENDERS
 from toolkit.gate.run import GATE
 from toolkit.host import available_cores
-from toolkit.resolve import resolve_model
+from toolkit.hub.model import resolve_model
 
 
 def main() -> None:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.bench.contenders import Contender
 from toolkit.bench.photos import BenchPhoto
-from toolkit.bench.records import read_record
+from toolkit.bench.prepared import Contender
 from toolkit.bench.schema import STAGES, Round, Settings
 from toolkit.bench.statistics import process_median
 from toolkit.gate.decision import CONTENDERS
 from toolkit.host import host_facts
+from toolkit.schema.records import read_record
 
 SCHEMA = "toolkit-noise"
 VERSION = 1

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from toolkit.bench.intervals import adjusted, rank_test, unpaired_interval, unpaired_ratio
 from toolkit.gate.decision import Compare, Comparison, Times, compare_rounds
 from toolkit.gate.plan import Plan
+from toolkit.stats.intervals import adjusted, rank_test, unpaired_interval, unpaired_ratio
 
 
 def base_alone(stages: Sequence[str], plan: Plan, times: Times) -> list[Comparison]:

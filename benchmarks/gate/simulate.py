@@ -26,10 +26,10 @@ import numpy as np
 from benchmarks.gate.recording import Recording, read_recording
 from benchmarks.gate.resampling import BLOCK, NOISES, Resampled, Slowdown
 from benchmarks.gate.rules import RULES
-from toolkit.bench.verdicts import Verdict, overall
 from toolkit.gate.decision import Judged, decide
 from toolkit.gate.plan import CORE, GROUPS, Plan
 from toolkit.gate.result import StageVerdict, blamed
+from toolkit.stats.verdicts import Verdict, overall
 
 HERE = Path(__file__).resolve().parent
 SIMULATED = HERE / "simulated.json"

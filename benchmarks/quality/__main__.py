@@ -19,8 +19,9 @@ from benchmarks.quality.chains import Compared, compare
 from benchmarks.quality.report import Quality, failures, markdown, read, write
 from benchmarks.quality.scenes import COUNT, SEED, SIZE, draw_scenes
 from toolkit.host import available_cores, host_facts
+from toolkit.hub.model import resolve_model
+from toolkit.hub.opening import open_backend
 from toolkit.portrait.pipeline import Segmenter
-from toolkit.resolve import open_backend, resolve_model
 
 
 def measure(

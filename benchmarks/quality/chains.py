@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import tutorial
 from benchmarks.quality.figures import Score, band, score
 from benchmarks.quality.kernels import Kernel, blurred
 from benchmarks.quality.scenes import Mask, Scene
-from tests import tutorial
 from toolkit.portrait import Blur, Natural, make_portrait, natural_portrait
 from toolkit.portrait.pipeline import Segmenter
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import tutorial
 from benchmarks.quality.figures import Mask, boundary_f_within
 from benchmarks.quality.scenes import PEOPLE
-from tests import tutorial
 from toolkit.evaluate.dataset import LabelledPhoto, open_dataset
 from toolkit.evaluate.metrics import count_pixels
 from toolkit.portrait import EDGES, PERSON, Natural, make_portrait

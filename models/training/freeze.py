@@ -26,7 +26,7 @@ from models.deeplab import (
 )
 from models.training.layers import EPSILON
 from models.training.network import CROP, logits
-from toolkit.atomic import write_atomically
+from toolkit.files.atomic import write_atomically
 from toolkit.graphs import import_tensorflow
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def freeze(weights: Weights, crop: int = CROP) -> GraphDef:
 
 def main() -> None:
     """Read the command line and write the files."""
-    from toolkit.convert import convert_model
     from toolkit.graphs import read_graph
+    from toolkit.hub.publish import convert_model
 
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("checkpoint", type=Path)

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.training.data import Image
 from toolkit.backends.onnx import open_session
-from toolkit.catalog import INPUT, LOGITS, SUBJECT
+from toolkit.graphs.network import INPUT, LOGITS, SUBJECT
 from toolkit.portrait import PERSON
 
 

@@ -25,7 +25,7 @@ from models.training.data import IGNORED, PERSON, Image, Photo, Pixels, Samples,
 from models.training.layers import TrainedLayers
 from models.training.network import CROP, features, logits
 from models.training.teacher import Teacher
-from toolkit.atomic import write_atomically
+from toolkit.files.atomic import write_atomically
 from toolkit.graphs import import_tensorflow
 
 STEPS, BATCH, RATE, DECAY = 6500, 8, 3e-3, 1e-3

@@ -14,9 +14,9 @@ from tests.conftest import write_graph
 from toolkit.backends import BACKENDS, load_backend
 from toolkit.backends.base import SoftBackend
 from toolkit.backends.tf import TfBackend
-from toolkit.catalog import load_catalog
 from toolkit.graphs import FrozenGraph, read_graph
-from toolkit.media import demo_photo, read_photo
+from toolkit.hub.catalog import load_catalog
+from toolkit.imaging import demo_photo, read_photo
 from toolkit.parity import compare_label_maps
 from toolkit.portrait import PERSON, preprocess
 from toolkit.portrait.alpha import probability_of
@@ -41,7 +41,7 @@ def check_agreement(
 
 
 def export_of(graph: FrozenGraph, folder: Path, opset: int = 18) -> Path:
-    from toolkit.convert import convert_model
+    from toolkit.hub.publish import convert_model
 
     path = folder / f"{graph.name}.onnx"
     # the profile that every backend takes
@@ -91,7 +91,7 @@ def test_exports_of_older_opsets_and_another_crop_agree(
 
 @pytest.mark.slow
 def test_the_real_network_agrees_on_real_photos(shared: Path, tmp_path: Path) -> None:
-    from toolkit.archives import read_archive
+    from toolkit.hub.archive import read_archive
 
     archive = shared / "mirror" / "deeplabv3_mnv2_pascal_coral.tar.gz"
     data = read_archive(archive)

@@ -13,10 +13,11 @@ import pytest
 from toolkit.backends import BACKENDS, find_backend, load_backend
 from toolkit.backends.onnx import OnnxBackend, read_metadata
 from toolkit.backends.tf import TfBackend
-from toolkit.catalog import OUTPUT, load_catalog
 from toolkit.errors import BackendError, ExportError, GraphError, UsageError
 from toolkit.graphs import FrozenGraph, parse_graph, read_graph
+from toolkit.graphs.network import OUTPUT
 from toolkit.host import available_cores
+from toolkit.hub.catalog import load_catalog
 from toolkit.parity import NEAR_TIE
 
 BUNDLED = load_catalog().bundled

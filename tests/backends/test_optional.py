@@ -15,9 +15,10 @@ import pytest
 from toolkit.backends import BACKENDS, load_backend
 from toolkit.backends.opencv import OpencvBackend, cut, find_cuts, replace_point_resizes
 from toolkit.backends.openvino import OpenvinoBackend
-from toolkit.catalog import INPUT, OUTPUT, load_catalog
 from toolkit.errors import BackendError, ExportError, MissingDependencyError
+from toolkit.graphs.network import INPUT, OUTPUT
 from toolkit.host import available_cores
+from toolkit.hub.catalog import load_catalog
 
 BUNDLED = load_catalog().bundled
 OPTIONAL = ["openvino", "opencv"]

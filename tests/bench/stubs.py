@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from toolkit.backends import BackendFactory, BackendSpec
 from toolkit.backends.base import Closing, check_provider
 from toolkit.bench.worker import TURN_NS
-from toolkit.catalog import Network
 from toolkit.errors import BackendError
 from toolkit.graphs import FrozenGraph
+from toolkit.graphs.network import Network
 
 NETWORK = Network((65, 65), ("background", "cat", "person"))
 Labelling = Callable[[NDArray[np.uint8]], NDArray[np.integer[Any]]]

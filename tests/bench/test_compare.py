@@ -14,9 +14,9 @@ from tests.bench.reports import make_report
 from toolkit.bench.compare import FILE, PROCESS, CompareReport, compare
 from toolkit.bench.files import write_report
 from toolkit.bench.schema import BenchReport, ModelFacts, PhotoFacts
-from toolkit.bench.verdicts import Verdict
 from toolkit.errors import InputFileError, UsageError
 from toolkit.host import host_facts
+from toolkit.stats.verdicts import Verdict
 
 QUIET = [[time * 10**6] for time in (100, 101, 102, 103, 104, 105, 106, 107)]
 Write = Callable[..., Path]

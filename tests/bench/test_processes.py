@@ -22,7 +22,7 @@ from toolkit.bench.schema import Settings
 from toolkit.bench.variants import Variant
 from toolkit.bench.worker import PROTOCOL, Request
 from toolkit.errors import BackendError
-from toolkit.resolve import resolve_model
+from toolkit.hub.model import resolve_model
 
 QUICK = Settings(rounds=1, iterations=1, warmup=0, threads=1)
 PHOTO = BenchPhoto("noise", np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8))

@@ -12,8 +12,8 @@ import pytest
 
 from tests.bench.benchmark_files import benchmark_document
 from toolkit.bench.pytest_benchmark import is_benchmark_run, read_benchmark_run
-from toolkit.bench.records import RecordError
 from toolkit.host import host_facts
+from toolkit.schema.records import RecordError
 
 
 def test_a_file_that_pytest_benchmark_writes_is_read(tmp_path: Path) -> None:

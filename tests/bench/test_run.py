@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 from toolkit.backends import BACKENDS
-from toolkit.bench import contenders, run
-from toolkit.bench.contenders import Contender
-from toolkit.bench.ending import run_rounds
+from toolkit.bench import prepared, run
 from toolkit.bench.photos import BenchPhoto, default_photo, photo_from, synthetic_photo
+from toolkit.bench.prepared import Contender
 from toolkit.bench.processes import WORKER, Death
 from toolkit.bench.run import Measurement, run_bench
 from toolkit.bench.schema import Failure, ModelFacts, Settings, Skipped, default_baseline
+from toolkit.bench.stopping_rule import run_rounds
 from toolkit.bench.variants import Variant
 from toolkit.bench.worker import Request
 from toolkit.errors import BackendError, PhotoError, UsageError
-from toolkit.media import write_photo
-from toolkit.resolve import Model, resolve_model
+from toolkit.hub.model import Model, resolve_model
+from toolkit.imaging import write_photo
 
 STUB_WORKER = (*WORKER[:-1], "tests.bench.stub_worker")
 QUICK = Settings(rounds=1, iterations=2, warmup=0, threads=1)
@@ -215,7 +215,7 @@ def test_what_a_variant_needs_is_made_before_any_process_starts(
         path.write_bytes(b"bytes")
         return path
 
-    monkeypatch.setattr(contenders, "ensure_export", convert)
+    monkeypatch.setattr(prepared, "ensure_export", convert)
     other = tmp_path / "other.onnx"
     other.write_bytes(b"another")
     variants = [Variant("onnx", threads=3, provider="CPU"), Variant("onnx", model=str(other))]
@@ -270,7 +270,7 @@ def test_an_onnx_file_runs_on_tensorflow_only_where_that_is_asked_for(
     refusals(monkeypatch)
     with pytest.raises(BackendError, match="refused"):
         run_bench(onnx_model(tmp_path), [photo()], [Variant("onnx")], QUICK, also=[Variant("tf")])
-    _, skipped = contenders.prepare(
+    _, skipped = prepared.prepare(
         onnx_model(tmp_path), [], [Variant("onnx"), Variant("tf")], folder=tmp_path
     )
     assert [(item.variant, item.asked) for item in skipped] == [("tf", False)]

@@ -6,7 +6,6 @@ import dataclasses
 import re
 
 from tests.conftest import ROOT
-from toolkit.bench.cautions import Caution
 from toolkit.bench.schema import (
     STAGES,
     BenchReport,
@@ -20,6 +19,7 @@ from toolkit.bench.schema import (
     Throughput,
     VariantTimes,
 )
+from toolkit.bench.stability import Caution
 from toolkit.bench.statistics import Ratio, StageTime
 from toolkit.bench.variants import Variant
 from toolkit.host import HostFacts

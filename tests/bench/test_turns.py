@@ -27,7 +27,7 @@ from toolkit.bench.schema import Failure
 from toolkit.bench.usage import Usage
 from toolkit.bench.variants import Variant
 from toolkit.bench.worker import Request, measure
-from toolkit.resolve import resolve_model
+from toolkit.hub.model import resolve_model
 
 TURNS = dataclasses.replace(QUICK, iterations=3, turns=True)
 PASSES = 1 + TURNS.iterations

@@ -19,11 +19,11 @@ import pytest
 from tests.bench.stubs import Labelling, StubBackend, half_person, no_person, stub_spec
 from tests.conftest import ROOT
 from toolkit.backends import BACKENDS
-from toolkit.bench import steady
-from toolkit.bench.records import read_record
+from toolkit.bench import warmup
 from toolkit.bench.schema import STAGES
 from toolkit.bench.worker import PROTOCOL, Reply, Request, measure, read_request
 from toolkit.errors import BackendError, UsageError
+from toolkit.schema.records import read_record
 
 
 @pytest.fixture(autouse=True)
@@ -144,9 +144,9 @@ def test_warm_ups_end_when_the_passes_are_steady(
     monkeypatch: pytest.MonkeyPatch, request_: Request
 ) -> None:
     register(monkeypatch, half_person)
-    monkeypatch.setattr(steady, "TOLERANCE", 1e9)
+    monkeypatch.setattr(warmup, "TOLERANCE", 1e9)
     for times in measure(dataclasses.replace(request_, warmup=50)).measured.photos:
-        assert len(times.warmup_ns) == 2 * steady.WINDOW
+        assert len(times.warmup_ns) == 2 * warmup.WINDOW
         assert times.steady is True
     for times in measure(request_).measured.photos:
         assert times.steady is None  # three passes can't tell

@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks import folder as benchmark
 from benchmarks.folder import SIDES, make_photos, measure_one, report
-from tests.samples import random_photo
-from toolkit.batch.run import Crew
-from toolkit.media import read_photo, write_photo
+from tests.support.samples import random_photo
+from toolkit.imaging import read_photo, write_photo
+from toolkit.serving.batch import Crew
 
 
 @pytest.fixture

@@ -42,16 +42,16 @@ from benchmarks.gate.simulate import (
 from benchmarks.gate.slow_worker import Delay, slow_interpreter
 from tests.bench.reports import make_report
 from tests.conftest import ROOT
-from toolkit.bench.contenders import prepare
 from toolkit.bench.photos import synthetic_photo
+from toolkit.bench.prepared import prepare
 from toolkit.bench.run import Measurement
 from toolkit.bench.schema import STAGES
 from toolkit.bench.variants import Variant
 from toolkit.gate.decision import BASE, CONTENDERS, CONTROL, HEAD, Times
 from toolkit.gate.plan import Plan
 from toolkit.gate.run import GATE
+from toolkit.hub.model import resolve_model
 from toolkit.portrait import Stage, Stopwatch
-from toolkit.resolve import resolve_model
 
 UNITS = ("segment", "mask", "whole")
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks import tutorial
 from benchmarks.core_cost import Known
 from benchmarks.quality import halo as halos
 from benchmarks.quality import kernels, scenes
@@ -45,7 +46,6 @@ from benchmarks.quality.scenes import (
     place,
 )
 from benchmarks.scenes import made_photo
-from tests import tutorial
 from tests.conftest import ROOT
 from tests.evaluate.datasets import write_folder
 from toolkit.errors import InputFileError

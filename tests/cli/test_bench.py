@@ -19,8 +19,8 @@ from toolkit.bench.files import read_report
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.schema import STAGES, BenchReport, Skipped, Throughput
 from toolkit.bench.variants import Variant
-from toolkit.catalog import load_catalog
-from toolkit.media import write_photo
+from toolkit.hub.catalog import load_catalog
+from toolkit.imaging import write_photo
 
 QUICK = ("--rounds", "1", "--iterations", "2", "--warmup", "1")
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests.conftest import Command, write_graph
-from toolkit.catalog import load_catalog
 from toolkit.convert import PROFILES
-from toolkit.media import write_photo
-from toolkit.store import Store
+from toolkit.hub.catalog import load_catalog
+from toolkit.hub.store import Store
+from toolkit.imaging import write_photo
 
 pytestmark = pytest.mark.tensorflow
 

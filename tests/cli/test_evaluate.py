@@ -15,14 +15,15 @@ import pytest
 
 from tests.conftest import Command
 from tests.evaluate.datasets import nobody, person, small_folder, square, write_folder, write_voc
-from toolkit.catalog import load_catalog
 from toolkit.convert.manifest import manifest_path, read_manifest
 from toolkit.evaluate import run
 from toolkit.evaluate.files import read_evaluation
 from toolkit.evaluate.schema import summarise
-from toolkit.media import read_photo
+from toolkit.hub.catalog import load_catalog
+from toolkit.hub.model import resolve_model
+from toolkit.hub.opening import open_backend
+from toolkit.imaging import read_photo
 from toolkit.portrait import make_portrait, photo_mask, subject_mask
-from toolkit.resolve import open_backend, resolve_model
 
 PERSON = 15
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
-from tests.packing import GRAPH, member, stub_contract, write_archive
-from toolkit import fetch
-from toolkit.catalog import load_catalog
+from tests.support.packing import GRAPH, member, stub_contract, write_archive
+from toolkit.hub import fetch
+from toolkit.hub.catalog import load_catalog
 
 
 @pytest.fixture(autouse=True)

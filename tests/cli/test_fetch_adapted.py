@@ -12,9 +12,9 @@ import pytest
 from models import deeplab, made_up
 from tests.conftest import Command
 from tests.graphs.saved_models import make_net, photo, run, write_tf1, write_tf2
-from tests.packing import member, write_archive
-from toolkit.catalog import INPUT, OUTPUT
-from toolkit.store import Store
+from tests.support.packing import member, write_archive
+from toolkit.graphs.network import INPUT, OUTPUT
+from toolkit.hub.store import Store
 
 pytestmark = pytest.mark.tensorflow
 

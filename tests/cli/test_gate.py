@@ -18,7 +18,6 @@ from toolkit.bench.files import read_report
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.schema import STAGES, Failure, Settings
 from toolkit.bench.variants import Variant
-from toolkit.bench.verdicts import Verdict
 from toolkit.cli.gate_plan import plan_from
 from toolkit.errors import BackendError, UsageError
 from toolkit.gate import run
@@ -26,7 +25,8 @@ from toolkit.gate.decision import CONTENDERS
 from toolkit.gate.plan import Plan
 from toolkit.gate.result import GateReport
 from toolkit.host import available_cores
-from toolkit.media import write_photo
+from toolkit.imaging import write_photo
+from toolkit.stats.verdicts import Verdict
 
 SIDES = ("--base", "onnx", "--head", "onnx@threads=1")
 PASSES, FAILS, UNCLEAR = {"blur": SAME}, {"blur": SLOWER}, {"blur": INCONCLUSIVE}

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT, Command
 from toolkit.bench.files import read_report
-from toolkit.media import write_photo
+from toolkit.imaging import write_photo
 
 KILLED = "died of signal 9 (Killed, as the system does where memory runs out): out of memory"
 

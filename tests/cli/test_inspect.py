@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command, write_graph
-from toolkit.catalog import load_catalog
 from toolkit.cli.inspect import layout_lines
 from toolkit.convert import PROFILES
 from toolkit.convert.inspection import LayoutReport, Refusal
 from toolkit.graphs import FrozenGraph, GraphLayout, NamedTensor
+from toolkit.hub.catalog import load_catalog
 
 pytestmark = pytest.mark.tensorflow
 BUNDLED = load_catalog().bundled

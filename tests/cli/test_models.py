@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
-from tests.packing import GRAPH, member, stub_contract, write_archive
-from toolkit import fetch
-from toolkit.atomic import publish_export
-from toolkit.catalog import load_catalog
-from toolkit.fetch import fetch_model
-from toolkit.store import Store
+from tests.support.packing import GRAPH, member, stub_contract, write_archive
+from toolkit.hub import fetch
+from toolkit.hub.catalog import load_catalog
+from toolkit.hub.fetch import fetch_model
+from toolkit.hub.publish import publish_export
+from toolkit.hub.store import Store
 
 CATALOG = load_catalog()
 

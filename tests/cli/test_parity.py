@@ -11,9 +11,9 @@ import pytest
 
 from tests.conftest import Command
 from tests.convert.test_conversion import with_other_bias
-from toolkit.catalog import load_catalog
 from toolkit.convert import PROFILES
-from toolkit.media import demo_photo, write_photo
+from toolkit.hub.catalog import load_catalog
+from toolkit.imaging import demo_photo, write_photo
 
 pytestmark = pytest.mark.tensorflow
 BUNDLED = load_catalog().bundled

@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 from PIL import ExifTags
 
-from tests import tutorial
+from benchmarks import tutorial
 from tests.conftest import ROOT, Command
-from tests.exifs import PLACE, XMP, camera_exif, exif_of_file
-from tests.samples import PaintedBackend, random_photo
+from tests.support.exifs import PLACE, XMP, camera_exif, exif_of_file
+from tests.support.samples import PaintedBackend, random_photo
 from toolkit import backends
 from toolkit.backends import Backend
-from toolkit.batch.record import NAME
 from toolkit.errors import BackendError
-from toolkit.exif import upright_exif
-from toolkit.media import demo_photo, read_photo, write_photo
-from toolkit.metadata import Metadata
-from toolkit.pixels import eight_bits
+from toolkit.imaging import demo_photo, read_photo, write_photo
+from toolkit.imaging.exif import upright_exif
+from toolkit.imaging.metadata import Metadata
+from toolkit.imaging.pixels import eight_bits
 from toolkit.portrait import KERNEL, Natural, Style, Tutorial, make_portrait
 from toolkit.portrait.blur import KERNEL_LIMIT
+from toolkit.serving.record import NAME
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.batch.runs import make_jobs, run
-from toolkit.batch.photo import Job
+from tests.serving.runs import make_jobs, run
 from toolkit.cli.portrait_files import plan_jobs
 from toolkit.errors import InputFileError, StoreError, UsageError
+from toolkit.serving.photo import Job
 
 
 @pytest.mark.parametrize(

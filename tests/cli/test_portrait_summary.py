@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Command
-from tests.samples import PaintedBackend, random_photo
+from tests.support.samples import PaintedBackend, random_photo
 from toolkit import backends
-from toolkit.batch.record import NAME, made_in
 from toolkit.cli.console import Console
 from toolkit.cli.portrait_summary import FEW
-from toolkit.media import read_photo, write_photo
+from toolkit.imaging import read_photo, write_photo
+from toolkit.serving.record import NAME, made_in
 
 MANY = FEW + 4
 
@@ -155,7 +155,7 @@ def test_threads_of_a_config_are_those_of_one_photo_alone(
         return PaintedBackend()
 
     monkeypatch.setattr(backends, "load_backend", load)
-    monkeypatch.setattr("toolkit.batch.run.available_cores", lambda: 4)
+    monkeypatch.setattr("toolkit.serving.batch.available_cores", lambda: 4)
     config = tmp_path / "config.toml"
     config.write_text('schema = "toolkit-config"\nversion = 1\nthreads = 3\n')
     toolkit("portrait", folder / "00.png", "--config", config)
@@ -166,7 +166,7 @@ def test_threads_of_a_config_are_those_of_one_photo_alone(
 
 SLOW = """
 import signal, time
-from tests.samples import PaintedBackend
+from tests.support.samples import PaintedBackend
 from toolkit import backends
 from toolkit.cli import main
 

@@ -17,9 +17,9 @@ from tests.evaluate.datasets import nobody, small_folder, square, write_folder
 from tests.recommend.fakes import Machine, usual
 from toolkit.bench.files import read_report
 from toolkit.evaluate.files import read_evaluation
+from toolkit.hub.store import Store
 from toolkit.recommend.config import read_config
 from toolkit.report.gather import frontier_of
-from toolkit.store import Store
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.evaluate.evaluations import make_evaluation
 from tests.report.pages import ROUNDS, report_of
 from toolkit.bench.files import write_report
 from toolkit.evaluate.files import write_evaluation
-from toolkit.media import demo_photo, write_photo
+from toolkit.imaging import demo_photo, write_photo
 
 pytest.importorskip("matplotlib", reason="the page needs the report extra")
 pytest.importorskip("jinja2", reason="the page needs the report extra")

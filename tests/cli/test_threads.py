@@ -14,7 +14,7 @@ import cv2
 import pytest
 
 from tests.conftest import ROOT
-from tests.samples import random_photo
+from tests.support.samples import random_photo
 from toolkit.bench.files import read_report
 
 pytestmark = pytest.mark.skipif(
@@ -46,7 +46,7 @@ import cv2
 import numpy as np
 import onnxruntime
 import toolkit.backends.onnx
-from toolkit import media
+from toolkit import imaging
 from toolkit.cli import main
 
 Session, asked, added = onnxruntime.InferenceSession, [], []
@@ -64,7 +64,7 @@ def count():
     return len(os.listdir("/proc/self/task"))
 
 before = count()
-write = media.write_photo
+write = imaging.write_photo
 
 def counting(*arguments, **options):
     write(*arguments, **options)
@@ -73,7 +73,7 @@ def counting(*arguments, **options):
     found = {"opened": added[-1], "all": count() - before, "opencv": cv2.getNumThreads()}
     sys.stdout.write(json.dumps({**found, "asked": asked}) + chr(10))  # whole, whoever else writes
 
-media.write_photo = counting
+imaging.write_photo = counting
 main()
 """
 """The command line, that says of its pools while a session is open."""

@@ -9,8 +9,8 @@ import onnx
 import pytest
 
 from tests.conftest import Command
-from toolkit.catalog import load_catalog
 from toolkit.graphs import FrozenGraph
+from toolkit.hub.catalog import load_catalog
 from toolkit.verify import SIZES
 
 pytestmark = pytest.mark.tensorflow

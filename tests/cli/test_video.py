@@ -13,9 +13,9 @@ import pytest
 
 from tests.conftest import ROOT, Command
 from tests.video.clips import FigureBackend, background, clip, frames_of, walk, write_clip
-from toolkit import resolve
 from toolkit.backends import Backend
 from toolkit.cli.console import Console
+from toolkit.hub import opening
 
 PICTURES = [frame for frame, _ in clip(walk(10))]
 
@@ -28,7 +28,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> FigureBackend:
     def open_it(model: object, name: str, *, threads: int | None, logits: bool) -> Backend:
         return made
 
-    monkeypatch.setattr(resolve, "open_backend", open_it)
+    monkeypatch.setattr(opening, "open_backend", open_it)
     return made
 
 
@@ -167,7 +167,7 @@ def test_a_missing_subject_is_said_and_a_failed_check_only_where_required(
 INTERRUPTED = """
 import itertools, os, signal, sys, time
 from tests.video.clips import FigureBackend
-from toolkit import resolve
+from toolkit.hub import opening
 from toolkit.cli import main
 
 class Interrupting(FigureBackend):
@@ -180,7 +180,7 @@ class Interrupting(FigureBackend):
                 time.sleep(0.2)  # two at once would be one
         return super().segment(image, subject=subject)
 
-resolve.open_backend = lambda *_, **__: Interrupting()
+opening.open_backend = lambda *_, **__: Interrupting()
 signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background
 main()
 """

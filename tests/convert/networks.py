@@ -11,10 +11,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from models import made_up
-from toolkit.catalog import INPUT, OUTPUT, SUBJECT
 from toolkit.convert.deeplab import DeepLab
 from toolkit.convert.passes import PASSES
 from toolkit.convert.profiles import ALWAYS
+from toolkit.graphs.network import INPUT, OUTPUT, SUBJECT
 
 CROP = 97
 LABELS = 17

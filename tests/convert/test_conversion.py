@@ -17,13 +17,14 @@ from tests.conftest import ROOT, write_graph
 from tests.graphs.conditional import conditional_graph
 from toolkit.backends.onnx import OnnxBackend
 from toolkit.backends.tf import TfBackend
-from toolkit.convert import convert_model, read_manifest
+from toolkit.convert import read_manifest
 from toolkit.convert.conversion import OPSETS, Export, export_graph
 from toolkit.convert.profiles import PROFILES
 from toolkit.errors import ConversionError, ExportError, UsageError
 from toolkit.graphs import FrozenGraph, inspect_graph
+from toolkit.hub.publish import convert_model
+from toolkit.hub.store import Store
 from toolkit.parity import compare_label_maps
-from toolkit.store import Store
 from toolkit.verify import verify_model
 
 pytestmark = pytest.mark.tensorflow

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from toolkit.catalog import load_catalog
 from toolkit.convert.onnx_file import OnnxReport, inspect_onnx
 from toolkit.errors import ExportError
+from toolkit.hub.catalog import load_catalog
 
 onnx = pytest.importorskip("onnx", reason="inspecting an ONNX file needs the convert extra")
 BUNDLED = load_catalog().bundled

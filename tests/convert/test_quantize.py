@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import write_graph
 from tests.convert.networks import Runner, photo
-from toolkit.convert import convert_model, read_manifest
+from toolkit.convert import read_manifest
 from toolkit.convert.calibration import Calibration, read_calibration
 from toolkit.convert.conversion import export_graph
 from toolkit.convert.editor import Editor
@@ -30,8 +30,11 @@ from toolkit.convert.quantize import (
 )
 from toolkit.errors import InputFileError, ModelNotFoundError, PhotoError, UsageError
 from toolkit.graphs import FrozenGraph, inspect_graph
-from toolkit.media import pixels_sha256
-from toolkit.resolve import Model, calibration_of, ensure_export
+from toolkit.hub.exports import ensure_export
+from toolkit.hub.model import Model
+from toolkit.hub.origin import calibration_of
+from toolkit.hub.publish import convert_model
+from toolkit.imaging import pixels_sha256
 
 SUBJECT = 15
 SEEN = Calibration(tuple(photo(*size, seed=4) for size in [(97, 97), (54, 97), (97, 40)]), ("a",))

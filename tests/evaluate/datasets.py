@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from toolkit.media import demo_photo, write_photo
+from toolkit.imaging import demo_photo, write_photo
 from toolkit.report.pictures import label_colours
 
 Pixels = NDArray[np.uint8]

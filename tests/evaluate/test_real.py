@@ -10,7 +10,7 @@ from toolkit.bench.variants import Variant
 from toolkit.evaluate.dataset import open_dataset
 from toolkit.evaluate.run import run_evaluation
 from toolkit.evaluate.schema import QualitySummary, summarise
-from toolkit.resolve import resolve_model
+from toolkit.hub.model import resolve_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from tests.evaluate.datasets import nobody, write_voc
 from toolkit.backends import BACKENDS
 from toolkit.backends.base import Closing
-from toolkit.catalog import Network
 from toolkit.errors import BackendError
 from toolkit.evaluate.dataset import open_dataset, voc_labels
 from toolkit.evaluate.run import run_evaluation
-from toolkit.media import pixels_sha256
-from toolkit.resolve import resolve_model
+from toolkit.graphs.network import Network
+from toolkit.hub.model import resolve_model
+from toolkit.imaging import pixels_sha256
 
 PERSON = 15
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.bench.verdicts import Verdict
 from toolkit.gate.decision import AddRounds, Times, compare_rounds, decide
 from toolkit.gate.plan import Plan
+from toolkit.stats.verdicts import Verdict
 
 STAGES = ("segment", "mask", "whole")
 PLAN = Plan(stages=STAGES)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.bench.intervals import LEVEL
 from toolkit.bench.schema import STAGES
-from toolkit.bench.signed_rank import fewest_pairs
 from toolkit.errors import UsageError
 from toolkit.gate.plan import GROUPS, Plan
+from toolkit.stats.intervals import LEVEL
+from toolkit.stats.signed_rank import fewest_pairs
 
 
 @given(st.floats(1, 1e12), st.floats(0.01, 1), st.floats(0, 100))

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 
 from tests.bench.reports import make_round
-from toolkit.bench.contenders import Contender
 from toolkit.bench.photos import BenchPhoto
+from toolkit.bench.prepared import Contender
 from toolkit.bench.schema import Failure, Round, Settings, VariantTimes
 from toolkit.bench.variants import Variant
-from toolkit.bench.verdicts import Verdict
 from toolkit.errors import BackendError, UsageError
 from toolkit.gate import run
 from toolkit.gate.plan import CORE, MODEL, Plan
 from toolkit.gate.result import GateReport
 from toolkit.gate.run import GATE, run_gate
-from toolkit.resolve import resolve_model
+from toolkit.hub.model import resolve_model
+from toolkit.stats.verdicts import Verdict
 
 PHOTO = BenchPhoto("noise", np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8))
 PLAN = Plan(stages=("segment", "mask"))

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from models import deeplab, made_up
 from tests.graphs.saved_models import LABELS, deeplab_like, photo, run, weights
-from toolkit.catalog import INPUT, OUTPUT
 from toolkit.errors import GraphError
 from toolkit.graphs import FrozenGraph, inspect_graph
 from toolkit.graphs.adapter import Adaptation, adapt_graph
+from toolkit.graphs.network import INPUT, OUTPUT
 from toolkit.verify import verify_model
 
 pytestmark = pytest.mark.tensorflow

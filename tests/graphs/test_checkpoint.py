@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.graphs.saved_models import write_tf2
-from toolkit.archives import read_saved_model_folder
 from toolkit.errors import GraphError
 from toolkit.graphs.checkpoint import INDEX, Checkpoint, _masked, crc32c
+from toolkit.hub.archive import read_saved_model_folder
 
 pytestmark = pytest.mark.tensorflow
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 from tests.graphs.saved_models import edit, make_net, photo, run, write_tf1, write_tf2
-from toolkit.archives import SavedModelFiles, read_saved_model_folder
 from toolkit.errors import GraphError
 from toolkit.graphs.saved_model import FrozenSavedModel, freeze_saved_model
+from toolkit.graphs.saved_model_files import SavedModelFiles
+from toolkit.hub.archive import read_saved_model_folder
 
 pytestmark = pytest.mark.tensorflow
 
@@ -61,7 +62,7 @@ def test_bytes_are_the_same_in_every_process(tmp_path: Path) -> None:
     write_tf2(tmp_path / "net")
     script = (
         "import hashlib, pathlib, sys\n"
-        "from toolkit.archives import read_saved_model_folder\n"
+        "from toolkit.hub.archive import read_saved_model_folder\n"
         "from toolkit.graphs import adopt\n"
         "path = pathlib.Path(sys.argv[1])\n"
         "print(adopt(read_saved_model_folder(path), 'net', path).graph.sha256)\n"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.catalog import load_catalog
 from toolkit.convert.conversion import DEFAULT_OPSET, export_graph
 from toolkit.convert.manifest import read_manifest
 from toolkit.convert.profiles import find_profile
 from toolkit.graphs import inspect_graph, read_graph
-from toolkit.media import demo_photo
+from toolkit.hub.catalog import load_catalog
+from toolkit.hub.model import resolve_model
+from toolkit.hub.opening import open_backend
+from toolkit.imaging import demo_photo
 from toolkit.portrait import make_portrait
-from toolkit.resolve import open_backend, resolve_model
 
 LIMIT = 3_000_000
 """Bytes a bundled file may take."""

@@ -23,12 +23,12 @@ from typing import Any
 
 import typer
 
-from toolkit.catalog import ARCHIVE_SUFFIX, load_catalog
 from toolkit.convert import PROFILES
-from toolkit.downloads import download
 from toolkit.errors import DownloadError, ToolkitError
-from toolkit.media import PHOTO_SUFFIXES
-from toolkit.store import Store
+from toolkit.hub.catalog import ARCHIVE_SUFFIX, load_catalog
+from toolkit.hub.download import download
+from toolkit.hub.store import Store
+from toolkit.imaging import PHOTO_SUFFIXES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHARED = ROOT.parent / "shared"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.packing import GRAPH, member, tar_gz
-from tests.serving import serving, status, whole
-from toolkit.catalog import load_catalog
+from tests.support.http_server import serving, status, whole
+from tests.support.packing import GRAPH, member, tar_gz
+from toolkit.hub.catalog import load_catalog
 
 pytestmark = pytest.mark.tensorflow
 

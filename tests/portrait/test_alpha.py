@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.samples import random_photo, seeds, sides
+from tests.support.samples import random_photo, seeds, sides
 from toolkit.errors import UsageError
 from toolkit.portrait import EDGES, Edge, refine
 from toolkit.portrait import alpha as alpha_room

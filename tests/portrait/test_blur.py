@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from tests import tutorial
-from tests.samples import kernels, random_mask, random_photo, seeds, sides
+from benchmarks import tutorial
+from tests.support.samples import kernels, random_mask, random_photo, seeds, sides
 from toolkit.errors import UsageError
 from toolkit.portrait import blur, hide_subject
 from toolkit.portrait.blur import KERNEL_LIMIT

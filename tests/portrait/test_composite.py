@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import tutorial
-from tests.samples import kernels, random_mask, random_photo, seeds
+from benchmarks import tutorial
+from tests.support.samples import kernels, random_mask, random_photo, seeds
 from toolkit.errors import UsageError
 from toolkit.portrait import Stopwatch, blur_background, composite
 from toolkit.portrait.composite import bands

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.samples import seeds, sides
+from tests.support.samples import seeds, sides
 from toolkit.portrait.holes import DOUBT, fill_holes
 
 

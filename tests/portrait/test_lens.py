@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.samples import random_photo, seeds
+from tests.support.samples import random_photo, seeds
 from toolkit.errors import UsageError
 from toolkit.portrait import KERNELS, Blur, Kernel, natural_portrait
 from toolkit.portrait.lens import bar, blur_without, disc
-from toolkit.portrait.light import from_light, to_light
+from toolkit.portrait.linear_color import from_light, to_light
 
 
 def nothing(height: int, width: int) -> NDArray[np.bool_]:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import tutorial
-from tests.samples import random_mask, seeds, sides
+from benchmarks import tutorial
+from tests.support.samples import random_mask, seeds, sides
 from toolkit.portrait import label_shares, photo_mask, subject_mask
 
 

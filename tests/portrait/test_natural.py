@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests import tutorial
-from tests.samples import random_photo, seeds, sides
+from benchmarks import tutorial
+from tests.support.samples import random_photo, seeds, sides
 from toolkit.portrait import KERNELS, Blur, Kernel, natural, natural_portrait
 from toolkit.portrait.natural import background_alone, runs
 

@@ -12,10 +12,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests import tutorial
-from tests.samples import PaintedBackend, random_photo, seeds, sides
+from benchmarks import tutorial
+from tests.support.samples import PaintedBackend, random_photo, seeds, sides
 from toolkit.errors import UsageError
-from toolkit.media import read_photo
+from toolkit.imaging import read_photo
 from toolkit.portrait import (
     EDGES,
     KERNELS,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests import tutorial
-from tests.samples import random_photo, seeds, sides
+from benchmarks import tutorial
+from tests.support.samples import random_photo, seeds, sides
 from toolkit.portrait import network_size, preprocess
 
 

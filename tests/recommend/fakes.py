@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.bench.reports import make_round
 from tests.evaluate.evaluations import make_evaluation
-from toolkit.bench.contenders import Contender
+from toolkit.bench.prepared import Contender
 from toolkit.bench.schema import Failure, ModelFacts, Settings, Skipped, VariantTimes
 from toolkit.bench.variants import Variant, parse_variant
 from toolkit.evaluate.schema import Evaluation

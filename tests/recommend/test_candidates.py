@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from toolkit.backends import BACKENDS
-from toolkit.catalog import load_catalog
 from toolkit.convert.profiles import PROFILES
 from toolkit.errors import ConversionError
+from toolkit.hub.catalog import load_catalog
+from toolkit.hub.model import Model, resolve_model
 from toolkit.recommend import candidates
 from toolkit.recommend.candidates import find_candidates, thread_counts
-from toolkit.resolve import Model, resolve_model
 
 
 @pytest.fixture(autouse=True)

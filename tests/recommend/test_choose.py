@@ -10,7 +10,7 @@ from statistics import median
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.bench.dominance import dominators
+from toolkit.bench.pareto import dominators
 from toolkit.recommend.choose import Figures, choose
 
 ROUNDS = 8

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.conftest import Command
 from toolkit.errors import InputFileError
-from toolkit.media import demo_photo, read_photo, write_photo
+from toolkit.hub.model import resolve_model
+from toolkit.imaging import demo_photo, read_photo, write_photo
 from toolkit.recommend.config import Config, Measured, config_text, read_config, write_config
-from toolkit.resolve import resolve_model
 
 MEASURED = Measured(
     created="2026-01-02T03:04:05+00:00",

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from tests.bench.reports import make_report
 from toolkit.bench.schema import BenchReport, Failure
 from toolkit.bench.variants import parse_variant
-from toolkit.bench.verdicts import Verdict, overall
 from toolkit.gate.decision import CONTENDERS, Comparison, Judged
 from toolkit.gate.plan import GROUPS, Plan
 from toolkit.gate.result import GateReport, StageVerdict, blamed, group_verdicts
+from toolkit.stats.verdicts import Verdict, overall
 
 HOSTILE = 'a\n::error::b | ```c <img src=x> "d" @all %25 \x1b[31m\x00\udcff]]>.jpg'
 """A photo's name: all of it but the zero byte may be in a file's name."""

@@ -22,19 +22,19 @@ from tests.report.gates import (
     make_gate,
     without_interval,
 )
-from toolkit.bench.verdicts import Verdict
 from toolkit.cli.console import to_json
 from toolkit.gate.result import GateReport
 from toolkit.report.gate import (
     annotation_lines,
     annotation_of_error,
+    formatting,
     gate_document,
     junit_of_error,
     junit_xml,
     markdown_of_error,
     markdown_summary,
-    words,
 )
+from toolkit.stats.verdicts import Verdict
 
 MIXED = {"segment": SAME, "mask": INCONCLUSIVE, "blur": SLOWER, "whole": SLOWER}
 NOTHING_WRONG: list[dict[str, Verdict]] = [{"segment": SAME}, {"segment": FASTER, "blur": SAME}]
@@ -192,13 +192,13 @@ def test_the_document_has_no_infinite_ends() -> None:
 
 def test_a_missing_interval_is_left_out_of_tables_and_sentences() -> None:
     report = without_interval(make_gate({"blur": FASTER}))
-    assert words.verdict_words(report) == "faster: blur takes 0.70 times as long"
+    assert formatting.verdict_words(report) == "faster: blur takes 0.70 times as long"
     assert "inf" not in markdown_summary(report) + junit_xml(report)
 
 
 def test_what_is_shown_of_a_slower_stage_are_its_fresh_rounds() -> None:
     (one, *_) = make_gate({"blur": SLOWER}).blamed
-    assert (words.shown(one).ratio, one.judged.search.ratio) == (1.21, 1.4)
+    assert (formatting.shown(one).ratio, one.judged.search.ratio) == (1.21, 1.4)
 
 
 @pytest.mark.parametrize(
@@ -216,15 +216,15 @@ def test_what_is_shown_of_a_slower_stage_are_its_fresh_rounds() -> None:
     ],
 )
 def test_a_verdict_in_a_line(verdicts: dict[str, Verdict], ended: str, line: str) -> None:
-    assert words.verdict_words(make_gate(verdicts, ended=ended)) == line
+    assert formatting.verdict_words(make_gate(verdicts, ended=ended)) == line
 
 
 def test_advice_fits_why_it_ended() -> None:
-    assert words.advice(make_gate({"blur": SAME})) is None
-    assert "--stage blur" in str(words.advice(make_gate({"blur": SLOWER, "whole": SLOWER})))
+    assert formatting.advice(make_gate({"blur": SAME})) is None
+    assert "--stage blur" in str(formatting.advice(make_gate({"blur": SLOWER, "whole": SLOWER})))
     unclear = {"blur": INCONCLUSIVE}
-    assert "--rounds 60" in str(words.advice(make_gate(unclear, ended="looks")))
-    assert "--budget" in str(words.advice(make_gate(unclear, ended="budget")))
+    assert "--rounds 60" in str(formatting.advice(make_gate(unclear, ended="looks")))
+    assert "--budget" in str(formatting.advice(make_gate(unclear, ended="budget")))
 
 
 def test_what_could_not_run_is_told_in_every_format() -> None:

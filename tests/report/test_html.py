@@ -16,15 +16,16 @@ from tests.evaluate.evaluations import make_evaluation
 from tests.report.browser import Browser, chromium
 from tests.report.pages import ROUNDS, page_of, report_of
 from toolkit.bench.schema import BenchReport, Failure, PhotoFacts, Skipped
-from toolkit.catalog import load_catalog
 from toolkit.errors import MissingDependencyError
-from toolkit.media import demo_photo
+from toolkit.hub.catalog import load_catalog
+from toolkit.hub.model import resolve_model
+from toolkit.hub.opening import open_backend
+from toolkit.imaging import demo_photo
 from toolkit.portrait import PERSON, make_portrait
 from toolkit.report.gather import measurement_of, verdict_of
 from toolkit.report.html import headline, render_page
 from toolkit.report.photos import strip_of
 from toolkit.report.view import PhotoStrip
-from toolkit.resolve import open_backend, resolve_model
 
 pytest.importorskip("matplotlib", reason="the page needs the report extra")
 pytest.importorskip("jinja2", reason="the page needs the report extra")

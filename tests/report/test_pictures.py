@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests import tutorial
-from tests.samples import PaintedBackend, random_mask, random_photo, seeds, sides
+from benchmarks import tutorial
+from tests.support.samples import PaintedBackend, random_mask, random_photo, seeds, sides
 from toolkit.portrait import make_portrait
 from toolkit.report import pictures
 from toolkit.report.canvas import Colour, LegendItem, Tile, fit, sheet

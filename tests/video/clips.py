@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.samples import PaintedBackend
+from tests.support.samples import PaintedBackend
 from toolkit.video.reading import Colours, Frame, planes_in
 
 av: Any = pytest.importorskip("av", reason="videos need the video extra")

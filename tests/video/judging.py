@@ -14,7 +14,7 @@ from toolkit.portrait import PERSON, Natural
 from toolkit.portrait.alpha import Mask
 from toolkit.portrait.pipeline import Segmenter
 from toolkit.video.frames import alpha_of, probability_in
-from toolkit.video.steady import Steadier
+from toolkit.video.temporal_smoothing import Steadier
 
 Frames = Sequence[tuple[NDArray[np.uint8], NDArray[np.bool_]]]
 """Pictures and their known masks."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.samples import random_photo, seeds
+from tests.support.samples import random_photo, seeds
 from tests.video.clips import av
 from toolkit.video.planes import WEIGHTS, Planes, lay_over, planes_of, to_bgr, weighed_planes
 from toolkit.video.reading import planes_in

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.samples import random_photo, seeds
+from tests.support.samples import random_photo, seeds
 from tests.video.clips import (
     ORIENTATIONS,
     av,
@@ -25,7 +25,7 @@ from tests.video.clips import (
     write_tone,
 )
 from toolkit.errors import MissingDependencyError, VideoError
-from toolkit.media import write_photo
+from toolkit.imaging import write_photo
 from toolkit.video import reading
 from toolkit.video.planes import to_bgr
 from toolkit.video.reading import Frame, VideoReader, turned

@@ -15,10 +15,11 @@ from tests.video.clips import framed
 from tests.video.judging import alphas, fits, flicker, lag, overlap
 from toolkit.backends import Backend
 from toolkit.evaluate.dataset import LabelledPhoto, open_dataset
+from toolkit.hub.model import resolve_model
+from toolkit.hub.opening import open_backend
 from toolkit.portrait import PERSON, Natural
-from toolkit.resolve import open_backend, resolve_model
 from toolkit.video.frames import alpha_of, probability_in
-from toolkit.video.steady import GAIN
+from toolkit.video.temporal_smoothing import GAIN
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 

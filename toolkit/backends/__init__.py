@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolkit.atomic import sha256_of
 from toolkit.backends.base import Artefact, Backend, BackendFactory, BackendSpec
 from toolkit.backends.plugins import plugged_in
 from toolkit.errors import MissingDependencyError, UsageError
+from toolkit.files.atomic import sha256_of
 from toolkit.graphs import FrozenGraph
 from toolkit.host import available_cores
 

@@ -13,9 +13,9 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.catalog import Network
 from toolkit.errors import BackendError
 from toolkit.graphs import FrozenGraph, read_graph
+from toolkit.graphs.network import Network
 
 Artefact = Literal["graph", "onnx"]
 """What a backend runs: a frozen TF1 graph or an ONNX file."""

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.catalog import INPUT, OUTPUT, SUBJECT, Network, generic_labels
 from toolkit.errors import BackendError, ExportError
+from toolkit.graphs.network import INPUT, OUTPUT, SUBJECT, Network, generic_labels
 
 log = logging.getLogger(__name__)
 

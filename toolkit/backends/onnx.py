@@ -13,9 +13,9 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from toolkit.backends.base import Closing, check_provider, subject_margin
 from toolkit.backends.export import check_tensors, feed_of, network_of
-from toolkit.catalog import LOGITS, OUTPUT
 from toolkit.errors import BackendError, ExportError
 from toolkit.graphs import FrozenGraph
+from toolkit.graphs.network import LOGITS, OUTPUT
 
 PROVIDER = "CPUExecutionProvider"
 

@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 from toolkit.backends.base import Closing, check_provider, subject_margin
 from toolkit.backends.export import check_present, check_size, check_tensors, network_of
 from toolkit.backends.onnx import PROVIDER, open_session, run_session
-from toolkit.catalog import INPUT, OUTPUT
 from toolkit.errors import BackendError, ExportError, MissingDependencyError
 from toolkit.graphs import FrozenGraph
+from toolkit.graphs.network import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 PROFILE = "plain"
-"""What it runs; `toolkit.resolve` gives it no other."""
+"""What it runs; `toolkit.hub` gives it no other."""
 
 TAKEN = (PROFILE, f"{PROFILE}-logits")
 

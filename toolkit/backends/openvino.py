@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from toolkit.backends.base import Closing, check_provider, subject_margin
 from toolkit.backends.export import check_present, check_tensors, feed_of, network_of
-from toolkit.catalog import LOGITS, OUTPUT
 from toolkit.errors import BackendError, ExportError
 from toolkit.graphs import FrozenGraph
+from toolkit.graphs.network import LOGITS, OUTPUT
 
 DEVICE = "CPU"
 

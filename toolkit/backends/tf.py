@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from toolkit.backends.base import Closing, check_provider, subject_margin
 from toolkit.backends.export import check_size
-from toolkit.catalog import INPUT, OUTPUT
 from toolkit.errors import BackendError, GraphError
 from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph, parse_graph
+from toolkit.graphs.network import INPUT, OUTPUT
 
 
 @dataclass(frozen=True)

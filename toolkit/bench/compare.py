@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from toolkit.bench.sides import BENCH, Run, Subject, find_files, read_run, samples_of
-from toolkit.bench.verdicts import THRESHOLD, Judgement, Samples, Verdict, judge, overall
+from toolkit.bench.samples import BENCH, Run, Subject, find_files, read_run, samples_of
 from toolkit.errors import InputFileError, UsageError
+from toolkit.stats.verdicts import THRESHOLD, Judgement, Samples, Verdict, judge, overall
 
 PROCESS, FILE = "process", "file"
 

@@ -6,11 +6,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from toolkit.bench.documents import Form
-from toolkit.bench.records import RecordError, read_record
 from toolkit.bench.schema import STAGES, BenchReport, PhotoTimes, Settings
 from toolkit.bench.statistics import summarise
 from toolkit.bench.version1 import read_version_1
+from toolkit.schema.records import RecordError, read_record
+from toolkit.schema.serialization import Form
 
 
 def to_document(report: BenchReport) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from toolkit.bench.schema import PhotoFacts
 from toolkit.errors import MissingDependencyError
-from toolkit.media import demo_photo, pixels_sha256, read_photo
+from toolkit.imaging import demo_photo, pixels_sha256, read_photo
 
 WIDTH, HEIGHT = 1280, 720
 

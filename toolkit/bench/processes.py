@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Self
 
 import toolkit
-from toolkit.bench.records import RecordError, read_record
 from toolkit.bench.worker import DONE, GO, PROTOCOL, Reply, Request
+from toolkit.schema.records import RecordError, read_record
 
 # -P: the folder it is started in must not be able to shadow modules.
 MODULE = ("-P", "-m", "toolkit.bench.worker")

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolkit.bench.records import RecordError, read_record
 from toolkit.host import HostFacts
+from toolkit.schema.records import RecordError, read_record
 
 
 @dataclass(frozen=True)

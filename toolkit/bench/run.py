@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.bench.contenders import Contender, prepare
-from toolkit.bench.ending import Progress, run_rounds
 from toolkit.bench.photos import BenchPhoto
+from toolkit.bench.prepared import Contender, prepare
 from toolkit.bench.processes import MODULE, TIME_LIMIT, WORKER, Death, LivingWorker, run_worker
 from toolkit.bench.schema import (
     BenchReport,
@@ -24,12 +23,13 @@ from toolkit.bench.schema import (
     VariantTimes,
     default_baseline,
 )
+from toolkit.bench.stopping_rule import Progress, run_rounds
 from toolkit.bench.variants import Variant
 from toolkit.bench.worker import PROTOCOL, Reply, Request
 from toolkit.errors import BackendError, UsageError
 from toolkit.host import host_facts
-from toolkit.resolve import Model
-from toolkit.store import Store
+from toolkit.hub.model import Model
+from toolkit.hub.store import Store
 
 GIVE_UP = 3
 """Processes of one variant that failed, none having ended well, after which no more is started."""
@@ -69,7 +69,7 @@ def run_bench(
         Asked for by name.
     settings : Settings
     also : sequence of Variant
-        Measured where they can be; see `toolkit.bench.contenders.all_variants`.
+        Measured where they can be; see `toolkit.bench.prepared.all_variants`.
     baseline : Variant, optional
         What ratios are to; measured too. By default the first on ``tf``, else the first.
     store : Store, optional

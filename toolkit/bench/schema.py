@@ -77,7 +77,7 @@ class Settings:
         more passes than the many of a slow one. None: so many as `iterations`.
     warmup : int
         The most passes before them; fewer where the process is steady before, see
-        `toolkit.bench.steady`.
+        `toolkit.bench.warmup`.
     warmup_seconds : float or None
         No such pass is begun after these; None: no limit.
     threads : int

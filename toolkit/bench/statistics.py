@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from toolkit.bench.cautions import Caution, load_cautions, scatter_caution, subject_cautions
-from toolkit.bench.intervals import paired_interval
-from toolkit.bench.percentiles import tail_percentile
 from toolkit.bench.schema import STAGES, WHOLE, BenchReport, Round, VariantTimes
+from toolkit.bench.stability import Caution, load_cautions, scatter_caution, subject_cautions
+from toolkit.stats.intervals import paired_interval
+from toolkit.stats.percentiles import tail_percentile
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class StageTime:
     min_ns, max_ns : float
         The fastest and slowest process.
     p90_ns, p99_ns : float or None
-        Percentiles of all passes; None where there are too few, see `toolkit.bench.percentiles`.
+        Percentiles of all passes; None where there are too few, see `toolkit.stats.percentiles`.
     """
 
     photo: int | None
@@ -69,7 +69,7 @@ class Ratio:
         Over those rounds: the baseline's time over this variant's in the same round, so that what
         slows a whole round slows both.
     low, high : float or None
-        The median's 95 % interval, see `toolkit.bench.intervals.paired_interval`; None below 5
+        The median's 95 % interval, see `toolkit.stats.intervals.paired_interval`; None below 5
         rounds.
     """
 

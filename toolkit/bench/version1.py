@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from toolkit.bench.records import RecordError, read_record
 from toolkit.bench.schema import (
     BenchReport,
     Failure,
@@ -18,6 +17,7 @@ from toolkit.bench.schema import (
 )
 from toolkit.bench.variants import Variant
 from toolkit.host import HostFacts
+from toolkit.schema.records import RecordError, read_record
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from toolkit.bench.records import RecordError, read_record
 from toolkit.bench.schema import WHOLE, PhotoTimes, Round, Throughput
-from toolkit.bench.steady import warm_up
 from toolkit.bench.usage import Usage, max_rss_bytes
+from toolkit.bench.warmup import warm_up
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.host import PACKAGES, package_version
+from toolkit.schema.records import RecordError, read_record
 
 if TYPE_CHECKING:
     import numpy as np

@@ -134,14 +134,14 @@ def bench_command(
 
     Example: `toolkit bench photo.jpg --variant onnx --variant onnx@threads=1 --output before.json`
     """
-    from toolkit.bench.contenders import all_variants, profile_variants
     from toolkit.bench.files import to_document, write_report
     from toolkit.bench.photos import default_photo, photo_from
+    from toolkit.bench.prepared import all_variants, profile_variants
     from toolkit.bench.run import run_bench
     from toolkit.bench.schema import Settings
     from toolkit.bench.variants import parse_variant
     from toolkit.host import available_cores
-    from toolkit.resolve import resolve_model
+    from toolkit.hub.model import resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     specs = variant or [ALL]
@@ -272,7 +272,7 @@ def _tail_rows(report: BenchReport, summary: Summary, photo: int) -> list[tuple[
 
 def _missing_tails(report: BenchReport, photo: int) -> list[str]:
     """Why there is no percentile, the lowest that is missing of each variant."""
-    from toolkit.bench.percentiles import FEWEST_PASSES, too_few
+    from toolkit.stats.percentiles import FEWEST_PASSES, too_few
 
     missing = []
     for variant in report.variants:

@@ -77,7 +77,7 @@ def compare_command(
     Example: `toolkit compare before.json after.json --threshold 10%`
     """
     from toolkit.bench.compare import compare
-    from toolkit.bench.verdicts import Verdict
+    from toolkit.stats.verdicts import Verdict
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     report = compare(
@@ -122,7 +122,7 @@ def _warn(report: CompareReport, console: Console) -> None:
 
 
 def _print(report: CompareReport, console: Console) -> None:
-    from toolkit.bench.verdicts import Verdict
+    from toolkit.stats.verdicts import Verdict
 
     console.result(
         f"in ms; ratio: head over base, above 1 is slower; a sample is a {report.sample}"

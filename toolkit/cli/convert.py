@@ -84,12 +84,13 @@ def convert_command(
 
     Example: `toolkit convert mnv2_dm05_person --profile fast --opset 13`
     """
-    from toolkit.convert import DEFAULT_PROFILES, PROFILES, convert_model
+    from toolkit.convert import DEFAULT_PROFILES, PROFILES
     from toolkit.convert.calibration import read_calibration
     from toolkit.convert.profiles import WITH_LOGITS
     from toolkit.errors import UsageError
     from toolkit.graphs import inspect_graph
-    from toolkit.resolve import resolve_model
+    from toolkit.hub.model import resolve_model
+    from toolkit.hub.publish import convert_model
     from toolkit.verify import photo_inputs
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)

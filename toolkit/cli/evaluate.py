@@ -126,9 +126,9 @@ def evaluate_command(
     from toolkit.evaluate.files import to_document, write_evaluation
     from toolkit.evaluate.run import run_evaluation
     from toolkit.evaluate.schema import summarise
-    from toolkit.media import write_photo
+    from toolkit.hub.model import resolve_model
+    from toolkit.imaging import write_photo
     from toolkit.report.worst import WorstPhotos
-    from toolkit.resolve import resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     limit_opencv(threads)

@@ -83,8 +83,9 @@ def fetch_command(
 
     Example: `toolkit fetch mine --from saved_model/ --labels labels.txt`
     """
-    from toolkit.catalog import INPUT, OUTPUT, load_catalog
-    from toolkit.fetch import fetch_model
+    from toolkit.graphs.network import INPUT, OUTPUT
+    from toolkit.hub.catalog import load_catalog
+    from toolkit.hub.fetch import fetch_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     bundled = load_catalog().bundled

@@ -155,7 +155,7 @@ def gate_command(
     from toolkit.bench.variants import parse_variant
     from toolkit.gate.run import GATE, run_gate
     from toolkit.host import available_cores
-    from toolkit.resolve import resolve_model
+    from toolkit.hub.model import resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     base_variant, head_variant = parse_variant(base), parse_variant(head)
@@ -196,27 +196,29 @@ def _settings(default: Settings, iterations: int | None, threads: int) -> Settin
 
 
 def _print(report: GateReport, console: Console) -> None:
-    from toolkit.report.gate import gate_document, words
+    from toolkit.report.gate import formatting, gate_document
 
     console.document("gate", gate_document(report))
-    console.result(words.LEGEND)
-    console.table(words.header(report), [words.cells(one, report) for one in report.stages])
-    for line in words.run_words(report):
+    console.result(formatting.LEGEND)
+    console.table(
+        formatting.header(report), [formatting.cells(one, report) for one in report.stages]
+    )
+    for line in formatting.run_words(report):
         console.result(line)
-    for reason, names in words.reasons(report).items():
+    for reason, names in formatting.reasons(report).items():
         console.result(f"inconclusive: {reason} ({', '.join(names)})")
-    for problem in words.failure_words(report):
+    for problem in formatting.failure_words(report):
         console.warn(problem)
-    advice = words.advice(report)
+    advice = formatting.advice(report)
     if advice:
         console.result(advice)
-    console.result(", ".join(words.group_words(report)))
-    console.result(f"verdict: {words.verdict_words(report)}")
+    console.result(", ".join(formatting.group_words(report)))
+    console.result(f"verdict: {formatting.verdict_words(report)}")
 
 
 def _end(report: GateReport) -> None:
-    from toolkit.bench.verdicts import Verdict
     from toolkit.errors import BackendError
+    from toolkit.stats.verdicts import Verdict
 
     if report.verdict is Verdict.SLOWER:
         raise typer.Exit(Exit.CHECK_FAILED)
@@ -300,7 +302,7 @@ class _Files:
         summary: Callable[[], str],
         annotations: Callable[[], list[str]],
     ) -> None:
-        from toolkit.atomic import write_atomically
+        from toolkit.files.atomic import write_atomically
 
         if self._github:
             for line in annotations():
@@ -318,7 +320,7 @@ class _Files:
 
 def _append(path: Path, text: str) -> None:
     """Add to a file that belongs to the runner and may hold what earlier commands wrote."""
-    from toolkit.atomic import translated
+    from toolkit.files.atomic import translated
 
     with translated(path), path.open("ab") as file:
         file.write(f"{text}\n".encode())

@@ -69,7 +69,7 @@ def _limits(option: str, texts: Sequence[str], *, percent: bool) -> dict[str, fl
 
 def _with_rounds(plan: Plan, rounds: int, photos: int) -> Plan:
     """End at a number of rounds; earlier looks stay."""
-    from toolkit.bench.signed_rank import fewest_pairs
+    from toolkit.stats.signed_rank import fewest_pairs
 
     looks = (*(look for look in plan.looks if look < rounds), rounds)
     units = sum(1 if stage == "load" else photos for stage in plan.stages)

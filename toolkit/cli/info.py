@@ -138,8 +138,8 @@ def _backends(threads: int) -> tuple[BackendFacts, ...]:
 
 
 def _store() -> dict[str, Any]:
-    from toolkit.catalog import load_catalog
-    from toolkit.store import Store
+    from toolkit.hub.catalog import load_catalog
+    from toolkit.hub.store import Store
 
     store = Store.default()
     return {

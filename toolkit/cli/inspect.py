@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolkit.convert.inspection import Landmarks, LayoutReport, ProfileReport
     from toolkit.convert.onnx_file import OnnxReport, OnnxTensor
     from toolkit.graphs import GraphContract, GraphLayout, NamedTensor, NormalFormReport
-    from toolkit.resolve import Model
+    from toolkit.hub.model import Model
 
 WIDTH = 80
 INDENT = 12
@@ -56,7 +56,7 @@ def inspect_command(
     from toolkit.convert.inspection import inspect_layout
     from toolkit.convert.onnx_file import inspect_onnx
     from toolkit.errors import ToolkitError
-    from toolkit.resolve import resolve_model
+    from toolkit.hub.model import resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     found = resolve_model(model, trusted=trust_graph)
@@ -77,7 +77,7 @@ def inspect_command(
 
 def _export_of(model: Model) -> Path:
     from toolkit.errors import ModelNotFoundError
-    from toolkit.resolve import find_export
+    from toolkit.hub.exports import find_export
 
     export = find_export(model)
     if export is None:
@@ -163,7 +163,7 @@ def _refused(report: LayoutReport) -> Iterator[str]:
 
 
 def _contract(contract: GraphContract, layout: GraphLayout) -> Iterator[str]:
-    from toolkit.catalog import INPUT, OUTPUT
+    from toolkit.graphs.network import INPUT, OUTPUT
 
     network = contract.network
     others = [tensor for tensor in layout.outputs if tensor.name != OUTPUT.name]

@@ -13,8 +13,8 @@ import typer
 from toolkit.cli.console import Console, Json, Quiet, Verbose, guarded
 
 if TYPE_CHECKING:
-    from toolkit.catalog import BundledModel, ModelSpec
-    from toolkit.store import Store
+    from toolkit.hub.catalog import BundledModel, ModelSpec
+    from toolkit.hub.store import Store
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ def models_command(
 
     Example: `toolkit models --remove some_deeplab_model`
     """
-    from toolkit.catalog import load_catalog
     from toolkit.errors import UsageError
-    from toolkit.store import Store
+    from toolkit.hub.catalog import load_catalog
+    from toolkit.hub.store import Store
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     store = Store.default()
@@ -113,7 +113,7 @@ def models_command(
 
 def model_facts(store: Store) -> Iterator[ModelFacts]:
     """Yield the bundled model, the catalogue's and the other ones in the store."""
-    from toolkit.catalog import load_catalog
+    from toolkit.hub.catalog import load_catalog
 
     catalog = load_catalog()
     yield _bundled(catalog.bundled, store)
@@ -125,7 +125,7 @@ def model_facts(store: Store) -> Iterator[ModelFacts]:
 
 
 def _bundled(model: BundledModel, store: Store) -> ModelFacts:
-    from toolkit.atomic import sha256_of
+    from toolkit.files.atomic import sha256_of
 
     files = [path.stat().st_size for path in (model.graph, model.onnx) if path.is_file()]
     here = model.graph.is_file()

@@ -79,10 +79,11 @@ def parity_command(
     from toolkit.convert.profiles import least_agreement
     from toolkit.errors import InputFileError
     from toolkit.host import available_cores
-    from toolkit.media import read_photo, write_photo
+    from toolkit.hub.exports import ensure_export
+    from toolkit.hub.model import resolve_model
+    from toolkit.imaging import read_photo, write_photo
     from toolkit.parity import NEAR_TIE, Thresholds, check_parity, shortfall
     from toolkit.report.pictures import difference_picture
-    from toolkit.resolve import ensure_export, resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     limit_opencv(threads)

@@ -225,12 +225,13 @@ def portrait_command(
     Example: `toolkit portrait holiday/ --recursive --output portraits/ --resume`
     """
     from toolkit.backends import artefact_sha256, find_backend, load_backend
-    from toolkit.batch.photo import Recipe
-    from toolkit.batch.record import Record, settings_of
-    from toolkit.batch.run import run_jobs, share_cores
     from toolkit.cli.video import VideoRecipe, plan_video, portrait_video
+    from toolkit.hub.model import resolve_model
+    from toolkit.hub.opening import find_artefact
     from toolkit.recommend.config import Config, read_config, resolve_configured
-    from toolkit.resolve import find_artefact, resolve_model
+    from toolkit.serving.batch import run_jobs, share_cores
+    from toolkit.serving.photo import Recipe
+    from toolkit.serving.record import Record, settings_of
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     made_in = _style(context, style, kernel, strength, blur, edge, depth)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from toolkit.errors import InputFileError, UsageError
 
 if TYPE_CHECKING:
-    from toolkit.batch.photo import Job
+    from toolkit.serving.photo import Job
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def plan_jobs(
     StoreError
         A folder's record can't be read.
     """
-    from toolkit.batch.photo import Job
+    from toolkit.serving.photo import Job
 
     sources = [source for image in images for source in _sources(image, recursive=recursive)]
     several = len(sources) > 1 or not all(source.named for source in sources)
@@ -168,8 +168,8 @@ def _matches(pattern: Path, *, recursive: bool) -> Iterator[Source]:
 
 def _photos(files: Iterable[Path]) -> list[Path]:
     """Return what is a photo by its suffix and was not made by this command."""
-    from toolkit.batch.record import made_in
-    from toolkit.media import PHOTO_SUFFIXES
+    from toolkit.imaging import PHOTO_SUFFIXES
+    from toolkit.serving.record import made_in
     from toolkit.video.reading import READ_SUFFIXES
 
     made = functools.cache(made_in)
@@ -186,7 +186,7 @@ def _photos(files: Iterable[Path]) -> list[Path]:
 
 
 def _output(source: Source, output: str | None, *, several: bool) -> Path:
-    from toolkit.media import WRITTEN_AS, check_writable
+    from toolkit.imaging import WRITTEN_AS, check_writable
 
     photo = source.photo
     suffix = photo.suffix if photo.suffix.lower() in WRITTEN_AS else ".png"
@@ -228,7 +228,7 @@ def _without_collisions(jobs: Sequence[Job]) -> list[Job]:
     A photo that is the output of another is passed over where the record says that it was made: as
     the shell writes out ``*.jpg`` again, it is among them.
     """
-    from toolkit.batch.record import made_in
+    from toolkit.serving.record import made_in
 
     real_folder = functools.cache(Path.resolve)  # a few folders hold thousands of photos
     made = functools.cache(made_in)

@@ -119,10 +119,10 @@ def recommend_command(
     from toolkit.bench.photos import default_photo, photo_from
     from toolkit.evaluate.dataset import open_dataset
     from toolkit.evaluate.files import write_evaluation
+    from toolkit.hub.model import resolve_model
     from toolkit.recommend.config import write_config
     from toolkit.recommend.run import run_recommendation
     from toolkit.recommend.schema import Limits
-    from toolkit.resolve import resolve_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     labelled = open_dataset(dataset)

@@ -68,12 +68,12 @@ def report_command(
 
     Example: `toolkit report before.json --output report.html --photo photo.jpg`
     """
-    from toolkit.atomic import write_atomically
-    from toolkit.bench.documents import read_json
     from toolkit.bench.files import REPORT
     from toolkit.evaluate.files import EVALUATION
+    from toolkit.files.atomic import write_atomically
     from toolkit.report.gather import measurement_of
     from toolkit.report.html import headline, render_page, require_packages
+    from toolkit.schema.serialization import read_json
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     require_packages()
@@ -168,10 +168,11 @@ def _portraits(
     trusted: bool,
     console: Console,
 ) -> list[PhotoStrip]:
-    from toolkit.media import read_photo
+    from toolkit.hub.model import resolve_model
+    from toolkit.hub.opening import open_backend
+    from toolkit.imaging import read_photo
     from toolkit.portrait import make_portrait
     from toolkit.report.photos import strip_of
-    from toolkit.resolve import open_backend, resolve_model
 
     limit_opencv()
     found = resolve_model(model, trusted=trusted)

@@ -58,7 +58,8 @@ def verify_command(
     Example: `toolkit verify mnv2_dm05_person --image photo.jpg`
     """
     from toolkit.graphs import inspect_graph
-    from toolkit.resolve import find_export, resolve_model
+    from toolkit.hub.exports import find_export
+    from toolkit.hub.model import resolve_model
     from toolkit.verify import photo_inputs, verify_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
@@ -81,7 +82,7 @@ def verify_command(
 
 
 def _print(report: VerifyReport, console: Console) -> None:
-    from toolkit.catalog import INPUT, OUTPUT
+    from toolkit.graphs.network import INPUT, OUTPUT
     from toolkit.parity import NEAR_TIE
 
     contract = report.contract

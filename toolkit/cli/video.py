@@ -19,8 +19,8 @@ from toolkit.errors import UsageError
 if TYPE_CHECKING:
     from types import FrameType
 
+    from toolkit.hub.model import Model
     from toolkit.portrait import Style
-    from toolkit.resolve import Model
     from toolkit.video import VideoReport
 
 MARK = ".portrait"
@@ -116,8 +116,8 @@ def portrait_video(
 ) -> None:
     """Do a video and say what became of it; raises `typer.Exit` where that is not a whole one."""
     from toolkit.host import available_cores
+    from toolkit.hub.opening import open_backend
     from toolkit.portrait import Natural
-    from toolkit.resolve import open_backend
     from toolkit.video import make_video
 
     if not isinstance(recipe.style, Natural):  # plan_video saw to it

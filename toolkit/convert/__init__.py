@@ -1,6 +1,6 @@
-"""Frozen graph to ONNX: tf2onnx's model, transformed by a profile, verified, put in place."""
+"""Frozen graph to ONNX: tf2onnx's model, transformed by a profile, and verified."""
 
-from toolkit.convert.conversion import DEFAULT_PROFILES, OPSETS, Conversion, convert_model
+from toolkit.convert.conversion import DEFAULT_PROFILES, OPSETS, VerifiedExport, convert_graph
 from toolkit.convert.manifest import Manifest, read_manifest
 from toolkit.convert.profiles import PROFILES, Profile
 
@@ -8,9 +8,9 @@ __all__ = [
     "DEFAULT_PROFILES",
     "OPSETS",
     "PROFILES",
-    "Conversion",
     "Manifest",
     "Profile",
-    "convert_model",
+    "VerifiedExport",
+    "convert_graph",
     "read_manifest",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import InputFileError
-from toolkit.media import PHOTO_SUFFIXES, pixels_sha256, read_photo
+from toolkit.imaging import PHOTO_SUFFIXES, pixels_sha256, read_photo
 from toolkit.portrait import preprocess
 
 

@@ -11,18 +11,15 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toolkit import __version__
-from toolkit.atomic import publish_export
-from toolkit.catalog import INPUT, OUTPUT, Network
 from toolkit.convert.calibration import Calibration
 from toolkit.convert.loggers import quiet
-from toolkit.convert.manifest import Manifest
+from toolkit.convert.manifest import Manifest, export_name
 from toolkit.convert.profiles import Profile, find_profile, least_agreement
 from toolkit.convert.quantize import LEAST_OPSET, Quantisation, quantize
 from toolkit.convert.repairs import repair
@@ -39,9 +36,9 @@ from toolkit.graphs import (
     normal_form,
     parse_graph,
 )
+from toolkit.graphs.network import INPUT, OUTPUT, Network
 from toolkit.graphs.operations import FAKE_QUANTIZATION
 from toolkit.parity import NEAR_TIE
-from toolkit.store import Store
 from toolkit.verify import VerifyReport, synthetic_images, verify_model
 
 if TYPE_CHECKING:
@@ -56,39 +53,34 @@ DEFAULT_PROFILES = ("exact", "plain")
 
 
 @dataclass(frozen=True)
-class Conversion:
-    """What a conversion gave.
+class VerifiedExport:
+    """An export in memory and what verification found.
 
     Attributes
     ----------
-    path : Path
-        Where the ONNX file was put, or would have been.
-    published : bool
-        Whether it was: only an export that passed verification is put in place.
+    content : bytes
+        The ONNX file.
     manifest : Manifest
-        What stands beside it.
+        Of a file named after model, profile and opset.
     report : VerifyReport
-        What verification found.
+        Whether it passed.
     """
 
-    path: Path
-    published: bool
+    content: bytes
     manifest: Manifest
     report: VerifyReport
 
 
-def convert_model(
+def convert_graph(
     graph: FrozenGraph,
     *,
     profile: str | Sequence[str] = DEFAULT_PROFILES,
     opset: int = DEFAULT_OPSET,
-    output: Path | None = None,
-    store: Store | None = None,
     images: Mapping[str, NDArray[np.uint8]] | None = None,
     calibration: Calibration | None = None,
     progress: Callable[[int, int | None], None] | None = None,
-) -> Conversion:
-    """Convert a frozen graph to ONNX, verify the export against TF1 and put it in place.
+) -> VerifiedExport:
+    """Convert a frozen graph to ONNX and verify the export against TF1.
 
     Parameters
     ----------
@@ -98,10 +90,6 @@ def convert_model(
         and the log says which did not.
     opset : int
         11 to 18.
-    output : Path, optional
-        Where to put it; by default ``exported/<model>.<profile>.opset<N>.onnx`` in the store.
-    store : Store, optional
-        By default the user's.
     images : mapping of str to (h, w, 3) uint8 RGB, optional
         Preprocessed photos to verify on, besides the spread of sizes.
     calibration : Calibration, optional
@@ -113,7 +101,7 @@ def convert_model(
 
     Returns
     -------
-    Conversion
+    VerifiedExport
         The same graph gives the same ONNX bytes in any process.
 
     Raises
@@ -135,7 +123,6 @@ def convert_model(
     recipes = [find_profile(name) for name in ([profile] if isinstance(profile, str) else profile)]
     for recipe in recipes:
         _check_fit(recipe, opset, calibration)
-    store = store or Store.default()
     contract = inspect_graph(graph)
     network = contract.network
     if recipes[0].quantised and calibration is None and not contract.fake_quantized:
@@ -157,11 +144,10 @@ def convert_model(
                 error.problem,
                 recipes[place].name,
             )
-    path = output or store.export_path(graph.name, recipe.name, opset)
     content = export.content
     report = verify_model(graph, images=images, export=content, progress=progress)
     manifest = Manifest(
-        file=path.name,
+        file=export_name(graph.name, recipe.name, opset),
         sha256=hashlib.sha256(content).hexdigest(),
         size=len(content),
         model=graph.name,
@@ -185,10 +171,7 @@ def convert_model(
         },
         quantisation=_quantisation(export.quantisation, calibration),
     )
-    if report.passed:
-        with store.lock(graph.name):
-            publish_export(path, content, manifest.to_json())
-    return Conversion(path, report.passed, manifest, report)
+    return VerifiedExport(content, manifest, report)
 
 
 def _check_fit(recipe: Profile, opset: int, calibration: Calibration | None) -> None:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.catalog import INPUT
 from toolkit.convert.editor import Editor
 from toolkit.convert.repairs import by_factor, write_size
 from toolkit.convert.shapes import Shape, infer_shapes
 from toolkit.errors import ConversionError
+from toolkit.graphs.network import INPUT
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto

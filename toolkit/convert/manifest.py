@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from toolkit.atomic import sha256_of
 from toolkit.errors import ExportError
+from toolkit.files.atomic import sha256_of
 
 SCHEMA = "toolkit-manifest"
 LISTS = ("crop", "labels", "passes", "quality")
@@ -82,6 +82,15 @@ class Manifest:
         content = {item.name: getattr(self, item.name) for item in fields(self)}
         document = {"schema": SCHEMA, "version": VERSION, **content}
         return (json.dumps(document, indent=2) + "\n").encode()
+
+
+def export_name(model: str, profile: str, opset: int) -> str:
+    """Return the file name of an export.
+
+    >>> export_name("mobilenet", "exact", 18)
+    'mobilenet.exact.opset18.onnx'
+    """
+    return f"{model}.{profile}.opset{opset}.onnx"
 
 
 def manifest_path(export: Path) -> Path:

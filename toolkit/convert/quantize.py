@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.backends.export import feed_of
-from toolkit.catalog import SUBJECT
 from toolkit.convert.calibration import Calibration
 from toolkit.convert.editor import Editor
-from toolkit.convert.inside import run_inside
+from toolkit.convert.evaluate_tensors import run_inside
 from toolkit.convert.loggers import quiet
+from toolkit.graphs.network import SUBJECT
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from toolkit.catalog import Network, load_catalog
 from toolkit.errors import InputFileError
-from toolkit.media import PHOTO_SUFFIXES, pixels_sha256, read_photo
+from toolkit.graphs.network import Network
+from toolkit.hub.catalog import load_catalog
+from toolkit.imaging import PHOTO_SUFFIXES, pixels_sha256, read_photo
 
 log = logging.getLogger(__name__)
 

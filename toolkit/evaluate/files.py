@@ -6,9 +6,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from toolkit.bench.documents import Form
-from toolkit.bench.records import RecordError, read_record
 from toolkit.evaluate.schema import Evaluation, summarise
+from toolkit.schema.records import RecordError, read_record
+from toolkit.schema.serialization import Form
 
 
 def to_document(evaluation: Evaluation) -> dict[str, Any]:

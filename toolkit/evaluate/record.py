@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import __version__
-from toolkit.atomic import write_atomically
 from toolkit.convert.manifest import manifest_path, read_manifest
 from toolkit.evaluate.schema import Evaluation, VariantQuality, summarise
-from toolkit.store import Store
+from toolkit.files.atomic import write_atomically
+from toolkit.hub.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.backends import find_backend
-from toolkit.bench.contenders import Contender, prepare
+from toolkit.bench.prepared import Contender, prepare
 from toolkit.bench.schema import Skipped
 from toolkit.bench.variants import Variant
 from toolkit.errors import (
@@ -37,9 +37,10 @@ from toolkit.evaluate.schema import (
     VariantQuality,
 )
 from toolkit.host import available_cores, host_facts
+from toolkit.hub.model import Model
+from toolkit.hub.origin import calibration_of
+from toolkit.hub.store import Store
 from toolkit.portrait import photo_mask, preprocess, subject_mask
-from toolkit.resolve import Model, calibration_of
-from toolkit.store import Store
 
 Progress = Callable[[int, int | None], None]
 """Called with what is done and of how much."""

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.bench.intervals import adjusted
-from toolkit.bench.signed_rank import signed_ranks
-from toolkit.bench.verdicts import Verdict
 from toolkit.gate.plan import Plan, next_looks
+from toolkit.stats.intervals import adjusted
+from toolkit.stats.signed_rank import signed_ranks
+from toolkit.stats.verdicts import Verdict
 
 BASE, HEAD, CONTROL = "base", "head", "control"
 CONTENDERS = (BASE, HEAD, CONTROL)

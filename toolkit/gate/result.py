@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from toolkit.bench.schema import BenchReport
-from toolkit.bench.verdicts import Verdict, overall
 from toolkit.errors import BackendError
 from toolkit.gate.decision import Judged
 from toolkit.gate.plan import GROUPS, Plan
+from toolkit.stats.verdicts import Verdict, overall
 
 
 @dataclass(frozen=True)

@@ -11,22 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.bench.contenders import Contender, prepare
-from toolkit.bench.ending import Progress
 from toolkit.bench.photos import BenchPhoto
+from toolkit.bench.prepared import Contender, prepare
 from toolkit.bench.processes import TIME_LIMIT
 from toolkit.bench.run import Measurement
 from toolkit.bench.schema import BenchReport, Round, Settings, default_baseline
 from toolkit.bench.statistics import process_median
+from toolkit.bench.stopping_rule import Progress
 from toolkit.bench.variants import Variant
-from toolkit.bench.verdicts import CLOCK_STEP, overall
 from toolkit.errors import BackendError, UsageError
 from toolkit.gate.decision import BASE, CONTENDERS, CONTROL, HEAD, Judged, Times, decide
 from toolkit.gate.plan import GROUPS, Plan
 from toolkit.gate.result import GateReport, NoVerdictError, StageVerdict, blamed, group_verdicts
 from toolkit.host import host_facts
-from toolkit.resolve import Model
-from toolkit.store import Store
+from toolkit.hub.model import Model
+from toolkit.hub.store import Store
+from toolkit.stats.verdicts import CLOCK_STEP, overall
 
 GATE = Settings(iterations=10, timed_seconds=1.0, warmup=10, turns=True)
 """How a gate measures, but for the threads."""

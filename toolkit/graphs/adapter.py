@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolkit.catalog import INPUT, OUTPUT
 from toolkit.errors import GraphError
 from toolkit.graphs.candidates import adoption_hint
 from toolkit.graphs.contract import inspect_graph
 from toolkit.graphs.frozen import FrozenGraph
 from toolkit.graphs.loading import import_tensorflow, parse_graph
+from toolkit.graphs.network import INPUT, OUTPUT
 from toolkit.graphs.rewiring import Rewiring, Tensor, data_inputs, tensor_of
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.archives import SavedModelFiles
-from toolkit.catalog import INPUT, OUTPUT
 from toolkit.graphs.adapter import adapt_graph
 from toolkit.graphs.frozen import FrozenGraph
+from toolkit.graphs.network import INPUT, OUTPUT
 from toolkit.graphs.saved_model import freeze_saved_model
+from toolkit.graphs.saved_model_files import SavedModelFiles
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.catalog import INPUT, OUTPUT, Network, TensorSpec, generic_labels
 from toolkit.errors import GraphError
 from toolkit.graphs.anatomy import Anatomy, find_anatomy
 from toolkit.graphs.candidates import adoption_hint
 from toolkit.graphs.frozen import FrozenGraph
 from toolkit.graphs.loading import import_tensorflow, parse_graph
+from toolkit.graphs.network import INPUT, OUTPUT, Network, TensorSpec, generic_labels
 from toolkit.graphs.normal_form import RESULT, simplify
 from toolkit.graphs.operations import FAKE_QUANTIZATION
 

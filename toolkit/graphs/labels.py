@@ -1,4 +1,4 @@
-"""A network's label names from a text file."""
+"""Label names: the sets that the catalog's networks share, and a reader of text files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,38 @@ from toolkit.errors import InputFileError
 
 FILE_LIMIT = 2**20
 NAME_LIMIT = 200
+
+LABEL_SETS: dict[str, tuple[str, ...]] = {
+    "pascal_voc": (
+        "background",
+        "aeroplane",
+        "bicycle",
+        "bird",
+        "boat",
+        "bottle",
+        "bus",
+        "car",
+        "cat",
+        "chair",
+        "cow",
+        "diningtable",
+        "dog",
+        "horse",
+        "motorbike",
+        "person",
+        "pottedplant",
+        "sheep",
+        "sofa",
+        "train",
+        "tvmonitor",
+    ),
+    "cityscapes": (
+        *("road", "sidewalk", "building", "wall", "fence", "pole", "traffic light"),
+        *("traffic sign", "vegetation", "terrain", "sky", "person", "rider", "car", "truck"),
+        *("bus", "train", "motorcycle", "bicycle"),
+    ),
+}
+"""Label names of the catalog's networks; the place of a name is its number."""
 
 _NUMBERED = re.compile(r"(\d{1,6})\t(.*)")
 _REMEDY = "give one name per line, or NUMBER<TAB>NAME, in UTF-8"

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolkit.catalog import INPUT
 from toolkit.graphs.anatomy import CONVOLUTIONS
 from toolkit.graphs.branches import inline_functions
 from toolkit.graphs.loading import import_tensorflow
+from toolkit.graphs.network import INPUT
 from toolkit.graphs.normal_form import RESULT, TRANSPARENT
 from toolkit.graphs.operations import (
     ALLOWED_OPERATIONS,

@@ -14,12 +14,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.catalog import OUTPUT
 from toolkit.errors import GraphError
 from toolkit.graphs.anatomy import find_anatomy
 from toolkit.graphs.branches import PREDICATE, fold_choices, inline_functions
 from toolkit.graphs.fake_quantization import expand_fake_quantization
 from toolkit.graphs.loading import import_tensorflow
+from toolkit.graphs.network import OUTPUT
 from toolkit.graphs.operations import BODIES
 from toolkit.graphs.rewiring import Rewiring, Tensor, data_inputs
 

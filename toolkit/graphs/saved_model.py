@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from toolkit.archives import SavedModelFiles
-from toolkit.catalog import OUTPUT
 from toolkit.errors import GraphError
 from toolkit.graphs.branches import inline_functions
 from toolkit.graphs.checkpoint import Checkpoint
 from toolkit.graphs.frozen import GRAPH_LIMIT
 from toolkit.graphs.loading import import_tensorflow
+from toolkit.graphs.network import OUTPUT
 from toolkit.graphs.operations import (
     BODIES,
     CALLS,
@@ -29,6 +28,7 @@ from toolkit.graphs.operations import (
     refuse_forbidden,
 )
 from toolkit.graphs.rewiring import Rewiring, Tensor, data_inputs, tensor_of
+from toolkit.graphs.saved_model_files import SavedModelFiles
 
 if TYPE_CHECKING:
     from tensorflow.compat.v1 import GraphDef, NodeDef

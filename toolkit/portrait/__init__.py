@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from toolkit.portrait.alpha import EDGES, Edge, refine
 from toolkit.portrait.blur import KERNEL, blur, hide_subject
-from toolkit.portrait.clock import STAGES, Clock, Stage, Stopwatch, untimed
 from toolkit.portrait.composite import blur_background
 from toolkit.portrait.lens import KERNELS, Blur, Kernel
 from toolkit.portrait.mask import label_shares, photo_mask, subject_mask
@@ -19,6 +18,7 @@ from toolkit.portrait.pipeline import (
     make_portrait,
 )
 from toolkit.portrait.preprocess import network_size, preprocess
+from toolkit.portrait.timing import STAGES, Clock, Stage, Stopwatch, untimed
 
 __all__ = [
     "EDGES",

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import UsageError
-from toolkit.pixels import Float, Pixels, encode, top_level
+from toolkit.imaging.pixels import Float, Pixels, encode, top_level
 
 Edge = Literal["guided", "watershed", "none"]
 EDGES: tuple[Edge, ...] = ("guided", "watershed", "none")

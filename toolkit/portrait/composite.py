@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.portrait.blur import KERNEL, blur, check_kernel, hide_subject
-from toolkit.portrait.clock import Clock, untimed
+from toolkit.portrait.timing import Clock, untimed
 
 BAND_BYTES = 256 * 1024
 """Of photo per band: the band, its background and its blur fit a level-2 cache together."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from toolkit.pixels import Float
+from toolkit.imaging.pixels import Float
 
 DOUBT = 0.05
 """Probability: where the network gives the subject less it is sure of the background."""

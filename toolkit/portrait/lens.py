@@ -4,7 +4,7 @@ Each pixel of the background becomes the weighted mean of the background around 
 convolution (Knutsson and Westin, 1993). What the subject covers has no weight, so none of its
 colour, nor the black of a hole, gets into the background.
 
-A wide blur is computed on a reduced photo: see `toolkit.portrait.reduced` and `halved`.
+A wide blur is computed on a reduced photo: see `toolkit.portrait.downsampled` and `halved`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import UsageError
-from toolkit.pixels import Float, Pixels, encode
+from toolkit.imaging.pixels import Float, Pixels, encode
 from toolkit.portrait.blur import KERNEL_LIMIT
-from toolkit.portrait.light import levels_of, to_light
+from toolkit.portrait.linear_color import levels_of, to_light
 
 Kernel = Literal["lens", "gaussian", "box"]
 KERNELS: tuple[Kernel, ...] = ("lens", "gaussian", "box")

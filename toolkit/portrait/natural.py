@@ -17,12 +17,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.pixels import Pixels, encode
-from toolkit.portrait.clock import Clock, untimed
+from toolkit.imaging.pixels import Pixels, encode
 from toolkit.portrait.composite import BAND_BYTES
-from toolkit.portrait.halved import HalvedBackground
+from toolkit.portrait.downsampled import Background, ReducedBackground
 from toolkit.portrait.lens import Blur, blur_whole, blur_without
-from toolkit.portrait.reduced import Background, ReducedBackground
+from toolkit.portrait.pyramid import HalvedBackground
+from toolkit.portrait.timing import Clock, untimed
 
 TILE = 48
 """Pixels; what is decided together along a row."""

@@ -9,18 +9,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.catalog import Network
 from toolkit.errors import UsageError
-from toolkit.pixels import Float, Pixels, encode
+from toolkit.graphs.network import Network
+from toolkit.imaging.pixels import Float, Pixels, encode
 from toolkit.portrait.alpha import Edge, probability_of, refine
 from toolkit.portrait.blur import KERNEL, KERNEL_LIMIT, blur, check_kernel, hide_subject
-from toolkit.portrait.clock import Clock, untimed
 from toolkit.portrait.composite import blur_background
 from toolkit.portrait.holes import fill_holes
 from toolkit.portrait.lens import Blur, Kernel, weighed
 from toolkit.portrait.mask import label_shares, photo_mask, subject_mask
 from toolkit.portrait.natural import background_alone, natural_portrait
 from toolkit.portrait.preprocess import preprocess
+from toolkit.portrait.timing import Clock, untimed
 
 PERSON = 15
 """The label of people in PASCAL VOC's set."""

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.pixels import Pixels, eight_bits
+from toolkit.imaging.pixels import Pixels, eight_bits
 
 
 def network_size(height: int, width: int, crop: tuple[int, int]) -> tuple[int, int]:

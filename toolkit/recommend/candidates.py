@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolkit.backends import BACKENDS
-from toolkit.bench.contenders import Contender, prepare
+from toolkit.bench.prepared import Contender, prepare
 from toolkit.bench.schema import Skipped
 from toolkit.bench.variants import Variant
 from toolkit.convert.profiles import PROFILES
 from toolkit.errors import ToolkitError
-from toolkit.resolve import Model, ensure_export
-from toolkit.store import Store
+from toolkit.hub.exports import ensure_export
+from toolkit.hub.model import Model
+from toolkit.hub.store import Store
 
 
 @dataclass(frozen=True)

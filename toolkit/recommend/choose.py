@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from toolkit.bench.dominance import Times, ratio_interval
-from toolkit.bench.intervals import FEWEST_PAIRS, Interval, paired_interval
+from toolkit.bench.pareto import Times, ratio_interval
+from toolkit.stats.intervals import FEWEST_PAIRS, Interval, paired_interval
 
 Outcome = Literal["chosen", "none", "inconclusive"]
 

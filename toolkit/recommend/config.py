@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.atomic import sha256_of, write_atomically
 from toolkit.backends import find_backend
-from toolkit.bench.records import RecordError, read_record
 from toolkit.convert.profiles import find_profile
 from toolkit.errors import HashMismatchError, InputFileError, UsageError
-from toolkit.resolve import Model, resolve_model
+from toolkit.files.atomic import sha256_of, write_atomically
+from toolkit.hub.model import Model, resolve_model
+from toolkit.schema.records import RecordError, read_record
 
 SCHEMA = "toolkit-config"
 VERSION = 1

@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from toolkit.atomic import discard
-from toolkit.bench.dominance import Times, times_by_round
+from toolkit.bench.pareto import Times, times_by_round
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.processes import WORKER
 from toolkit.bench.schema import BenchReport, Settings
@@ -26,12 +25,15 @@ from toolkit.errors import BackendError
 from toolkit.evaluate.dataset import Dataset
 from toolkit.evaluate.run import run_evaluation
 from toolkit.evaluate.schema import Evaluation, summarise
+from toolkit.files.atomic import discard
 from toolkit.host import available_cores, host_facts
+from toolkit.hub.model import Model
+from toolkit.hub.store import Store
 from toolkit.recommend.candidates import Candidate, find_candidates
 from toolkit.recommend.choose import SAME_IOU, Choice, Figures, choose
 from toolkit.recommend.config import model_sha256
-from toolkit.recommend.frontier import point_of, prune, under_the_names, untimed
 from toolkit.recommend.inputs import check_dataset, inputs_of, require_label
+from toolkit.recommend.pareto import point_of, prune, under_the_names, untimed
 from toolkit.recommend.schema import Limits, Point, Pruned, Recommendation
 from toolkit.recommend.state import State, Timed, read_state, write_state
 from toolkit.recommend.timing import (
@@ -46,8 +48,6 @@ from toolkit.recommend.timing import (
     hopeless,
     unseen,
 )
-from toolkit.resolve import Model
-from toolkit.store import Store
 
 log = logging.getLogger(__name__)
 

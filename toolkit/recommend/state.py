@@ -9,11 +9,11 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.bench.documents import Form, read_json
-from toolkit.bench.records import read_record
 from toolkit.bench.schema import Failure, Skipped, VariantTimes
 from toolkit.errors import InputFileError
 from toolkit.evaluate.schema import Evaluation
+from toolkit.schema.records import read_record
+from toolkit.schema.serialization import Form, read_json
 
 log = logging.getLogger(__name__)
 

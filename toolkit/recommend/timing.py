@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from toolkit.bench.contenders import Contender
-from toolkit.bench.dominance import times_by_round
+from toolkit.bench.pareto import times_by_round
 from toolkit.bench.photos import BenchPhoto
+from toolkit.bench.prepared import Contender
 from toolkit.bench.run import GIVE_UP, Measurement
 from toolkit.bench.schema import Settings
 from toolkit.recommend.candidates import Candidate

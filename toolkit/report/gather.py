@@ -6,8 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from statistics import median
 
-from toolkit.bench.dominance import dominators, times_by_round
-from toolkit.bench.intervals import LEVEL, paired_interval
+from toolkit.bench.pareto import dominators, times_by_round
 from toolkit.bench.schema import STAGES, WHOLE, BenchReport, Round, VariantTimes
 from toolkit.bench.statistics import process_median, summarise
 from toolkit.evaluate.schema import Evaluation, VariantQuality
@@ -24,6 +23,7 @@ from toolkit.report.view import (
     VariantView,
     Verdict,
 )
+from toolkit.stats.intervals import LEVEL, paired_interval
 
 SHOWN = ("first", *STAGES)
 """Stages of a photo, in the order of the work; ``load`` comes before any photo."""

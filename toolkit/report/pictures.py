@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.pixels import Pixels, eight_bits
+from toolkit.imaging.pixels import Pixels, eight_bits
 from toolkit.portrait import (
     Portrait,
     Stages,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from toolkit.video.pipeline import VideoReport, make_video, partial_name
 from toolkit.video.reading import READ_SUFFIXES, VideoReader
-from toolkit.video.steady import Steadier
+from toolkit.video.temporal_smoothing import Steadier
 from toolkit.video.writing import WRITTEN_AS, VideoWriter, check_writable
 
 __all__ = [

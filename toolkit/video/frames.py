@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.pixels import Float
+from toolkit.imaging.pixels import Float
 from toolkit.portrait.alpha import Mask, guide_size, refine
 from toolkit.portrait.lens import Blur
 from toolkit.portrait.natural import background_alone, come_nearer, nearness

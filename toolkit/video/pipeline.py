@@ -16,16 +16,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.concurrency import Ahead, mapped
 from toolkit.errors import UsageError, VideoError
 from toolkit.host import available_cores
 from toolkit.portrait.alpha import Mask
 from toolkit.portrait.pipeline import NATURAL, PERSON, Natural, Segmenter
-from toolkit.video.between import Seen, Unseen, fill_between
 from toolkit.video.frames import Guide, alpha_of, guide_in, portrait_of, probability_in
-from toolkit.video.lanes import Ahead, mapped
+from toolkit.video.mask_propagation import Seen, Unseen, fill_between
 from toolkit.video.planes import Planes
 from toolkit.video.reading import Frame, VideoReader, without_location
-from toolkit.video.steady import GAIN, Steadier
+from toolkit.video.temporal_smoothing import GAIN, Steadier
 from toolkit.video.writing import VideoWriter
 
 PARTIAL = ".partial"
@@ -120,7 +120,7 @@ def make_video(
     every : int
         The network sees each such frame; masks of those between are carried over.
     gain : float
-        See `toolkit.video.steady.GAIN`; 1: the mask is not steadied.
+        See `toolkit.video.temporal_smoothing.GAIN`; 1: the mask is not steadied.
     strip : bool
         Leave out of the metadata where the video was made.
     workers : int, optional

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.pixels import Float, encode
+from toolkit.imaging.pixels import Float, encode
 
 Plane = NDArray[np.uint8]
 Planes = tuple[Plane, Plane, Plane]

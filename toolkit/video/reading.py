@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import MissingDependencyError, VideoError
-from toolkit.media import check_file, check_size, pixel_limit
+from toolkit.imaging import check_file, check_size, pixel_limit
 from toolkit.video.planes import WEIGHTS, Plane, Planes
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from toolkit.atomic import claimed, sync_folder, translated
 from toolkit.errors import StoreError, UsageError
+from toolkit.files.atomic import claimed, sync_folder, translated
 from toolkit.video.planes import Planes
 from toolkit.video.reading import (
     HALF_COLOUR,

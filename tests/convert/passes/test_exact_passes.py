@@ -9,12 +9,12 @@ import onnx
 import pytest
 
 from tests.convert.networks import CROP, LABELS, Runner, fits, photo, raw_model, transformed
-from toolkit.catalog import INPUT, LOGITS, OUTPUT
 from toolkit.convert.deeplab import DeepLab
-from toolkit.convert.inside import run_inside
+from toolkit.convert.evaluate_tensors import run_inside
 from toolkit.convert.passes import PASSES
 from toolkit.convert.profiles import PROFILES
 from toolkit.errors import ConversionError
+from toolkit.graphs.network import INPUT, LOGITS, OUTPUT
 
 pytestmark = pytest.mark.tensorflow
 

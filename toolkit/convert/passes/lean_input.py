@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit.catalog import INPUT
 from toolkit.convert.deeplab import FLOAT, RESHAPING, DeepLab
+from toolkit.graphs.network import INPUT
 
 
 def lean_input(net: DeepLab) -> None:

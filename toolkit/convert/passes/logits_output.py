@@ -7,8 +7,8 @@ label map does not change.
 
 from __future__ import annotations
 
-from toolkit.catalog import LOGITS
 from toolkit.convert.deeplab import FLOAT, DeepLab
+from toolkit.graphs.network import LOGITS
 
 
 def logits_output(net: DeepLab) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from toolkit.convert.canonical import canonical_form
 from toolkit.convert.deeplab import ACTIVATIONS, POINTWISE, DeepLab
-from toolkit.convert.inside import run_inside
+from toolkit.convert.evaluate_tensors import run_inside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit.catalog import SUBJECT
 from toolkit.convert.deeplab import INT64, DeepLab
 from toolkit.convert.passes.labels_on_photo import enlarge, place_labels
+from toolkit.graphs.network import SUBJECT
 
 
 def subject_margin(net: DeepLab) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from toolkit.bench.schema import VariantTimes
 from toolkit.gate.decision import Comparison
 from toolkit.gate.result import GateReport, StageVerdict
-from toolkit.report.gate.words import has_interval
+from toolkit.report.gate.formatting import has_interval
 
 
 def gate_document(report: GateReport) -> dict[str, Any]:

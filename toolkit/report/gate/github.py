@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from toolkit.bench.verdicts import Verdict
 from toolkit.gate.result import GateReport
-from toolkit.report.gate.words import (
+from toolkit.report.gate.formatting import (
     change_words,
     failure_words,
     group_words,
@@ -16,6 +15,7 @@ from toolkit.report.gate.words import (
     unit_name,
     verdict_words,
 )
+from toolkit.stats.verdicts import Verdict
 
 TITLE = "toolkit gate"
 

@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from toolkit.bench.schema import Failure
-from toolkit.bench.verdicts import Verdict
 from toolkit.gate.decision import CONTENDERS
 from toolkit.gate.result import GateReport, StageVerdict
-from toolkit.report.gate.words import (
+from toolkit.report.gate.formatting import (
     change_words,
     milliseconds,
     printable,
@@ -25,6 +24,7 @@ from toolkit.report.gate.words import (
     shown,
     unit_name,
 )
+from toolkit.stats.verdicts import Verdict
 
 PROCESSES = "processes"
 """The suite of processes that did not end well; only where there are some."""

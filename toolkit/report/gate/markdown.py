@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from toolkit.gate.result import GateReport
-from toolkit.report.gate.words import (
+from toolkit.report.gate.formatting import (
     LEGEND,
     advice,
     cells,

@@ -1,0 +1,249 @@
+"""Workers: in order, bounded, and stopped by nothing but a bug."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.serving.runs import RECIPE, make_jobs, run
+from tests.support.holding import held_up
+from tests.support.samples import PaintedBackend
+from toolkit.backends import find_backend
+from toolkit.errors import BackendError
+from toolkit.imaging import read_photo
+from toolkit.portrait import make_portrait
+from toolkit.serving import batch
+from toolkit.serving import photo as photo_room
+from toolkit.serving.batch import AHEAD, Crew, in_order, run_jobs, share_cores
+
+WAIT = 20
+"""Seconds until a test that hangs fails."""
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    last = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            assert last.wait(WAIT)  # the first is the last to be done
+        if item == 7:
+            last.set()
+        return -item
+
+    assert list(in_order(range(8), work, workers=3)) == [-item for item in range(8)]
+
+
+def test_as_many_items_as_workers_are_worked_on_at_once() -> None:
+    together = threading.Barrier(3)
+    assert list(in_order(range(3), lambda _: together.wait(WAIT) >= 0, workers=3)) == [True] * 3
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_only_a_few_items_are_taken_ahead(workers: int) -> None:
+    taken: list[int] = []
+    yielded = 0
+
+    def items() -> Iterator[int]:
+        for item in range(100):
+            taken.append(item)
+            yield item
+
+    for _ in in_order(items(), lambda item: item, workers=workers):
+        yielded += 1
+        assert len(taken) - yielded < AHEAD * workers
+    assert yielded == 100
+
+
+def test_a_bug_keeps_its_traceback_and_ends_the_run() -> None:
+    begun = []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        raise ZeroDivisionError("a bug")
+
+    with pytest.raises(ZeroDivisionError, match="a bug") as raised:
+        list(in_order(range(1000), work, workers=1))
+    assert raised.traceback[-1].name == "work"
+    assert len(begun) <= AHEAD + 1
+
+
+def test_an_interrupt_ends_with_what_is_done() -> None:
+    first, go_on = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        yield from range(3)
+        assert first.wait(WAIT)
+        threading.Timer(0.05, go_on.set).start()
+        raise KeyboardInterrupt
+
+    def work(item: int) -> int:
+        first.set()
+        assert go_on.wait(WAIT)
+        return item
+
+    done: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        done.extend(in_order(items(), work, workers=1))
+    assert done == [0]  # it was running; the others had not begun
+
+
+@pytest.mark.parametrize(
+    ("photos", "backend", "asked", "expected"),
+    [
+        (1, "onnx", {}, (1, 8)),
+        (1, "opencv", {}, (1, 8)),
+        (2, "onnx", {}, (2, 4)),
+        (3, "onnx", {}, (3, 2)),
+        (1000, "onnx", {}, (8, 1)),
+        (1000, "onnx", {"threads": 4}, (2, 4)),
+        (1000, "onnx", {"threads": 16}, (1, 16)),
+        (1000, "onnx", {"workers": 4}, (4, 2)),
+        (1000, "onnx", {"workers": 20}, (20, 1)),
+        (3, "onnx", {"workers": 20, "threads": 5}, (3, 5)),
+        (1000, "opencv", {}, (2, 8)),
+        (1000, "opencv", {"workers": 3, "threads": 1}, (3, 1)),
+    ],
+)
+def test_workers_and_threads_share_the_cores(
+    monkeypatch: pytest.MonkeyPatch,
+    photos: int,
+    backend: str,
+    asked: dict[str, int],
+    expected: tuple[int, int],
+) -> None:
+    monkeypatch.setattr(batch, "available_cores", lambda: 8)
+    assert share_cores(photos, find_backend(backend), **asked) == Crew(*expected)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_each_portrait_is_that_of_its_photo(tmp_path: Path, workers: int) -> None:
+    jobs, backend = make_jobs(tmp_path, 12), PaintedBackend()
+    reports = list(run_jobs(jobs, backend, RECIPE, workers=workers))
+    assert [report.photo for report in reports] == [job.photo for job in jobs]
+    for job in jobs:
+        expected = make_portrait(read_photo(job.photo).bgr, backend, style=RECIPE.style).image
+        assert np.array_equal(read_photo(job.output).bgr, expected)
+
+
+def test_a_run_without_a_record_leaves_none(tmp_path: Path) -> None:
+    jobs = make_jobs(tmp_path)
+    list(run_jobs(jobs, PaintedBackend(), RECIPE))
+    assert sorted(jobs[0].output.parent.iterdir()) == [job.output for job in jobs]
+
+
+class Failing(PaintedBackend):
+    """Fails on the second photo it sees."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def segment(self, image: Any, *, subject: int | None = None) -> Any:
+        found = super().segment(image, subject=subject)
+        if len(self.seen) == 2:
+            raise self.error
+        return found
+
+
+def no_memory() -> cv2.error:
+    """What OpenCV raises where it gets no memory."""
+    error = cv2.error("Insufficient memory")
+    error.code = cv2.Error.StsNoMem
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (BackendError("the runtime\nfailed"), "the runtime failed"),
+        (MemoryError(), "takes more memory than there is; try --workers 1"),
+        (no_memory(), "takes more memory than there is; try --workers 1"),
+    ],
+)
+def test_a_photo_that_fails_is_a_report_and_stops_no_other(
+    tmp_path: Path, error: Exception, said: str
+) -> None:
+    jobs = make_jobs(tmp_path)
+    reports = run(jobs, backend=Failing(error))
+    assert [report.error for report in reports] == [None, f"{jobs[1].photo}: {said}", None]
+    assert [job.output.exists() for job in jobs] == [True, False, True]
+
+
+def test_another_error_of_opencv_is_a_bug(tmp_path: Path) -> None:
+    with pytest.raises(cv2.error, match="assertion"):
+        run(make_jobs(tmp_path), backend=Failing(cv2.error("assertion")))
+
+
+def test_bad_files_in_between_stop_nothing(tmp_path: Path) -> None:
+    jobs = make_jobs(tmp_path, 20)
+    jobs[3].photo.write_bytes(b"no photo")
+    jobs[7].photo.unlink()
+    jobs[9].photo.write_bytes(b"")
+    jobs[11].output.mkdir(parents=True)  # can't be written over
+    reports = run(jobs, workers=4)
+    bad = [number for number, report in enumerate(reports) if report.error]
+    assert bad == [3, 7, 9, 11]
+    assert all(str(jobs[number].photo) in str(reports[number].error) for number in bad)
+
+
+def test_no_more_photos_are_held_than_there_are_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[weakref.ref[Any]] = []
+    most = 0
+
+    def watched(path: Path, **options: Any) -> Any:
+        nonlocal most
+        photo = read_photo(path, **options)
+        held.append(weakref.ref(photo.bgr))
+        most = max(most, sum(one() is not None for one in held))
+        return photo
+
+    monkeypatch.setattr(photo_room, "read_photo", watched)
+    reports = run(make_jobs(tmp_path, 60), workers=3)  # the reports are kept
+    assert len(reports) == len(held) == 60
+    assert most <= 3
+    assert not any(one() is not None for one in held)
+
+
+def test_what_a_killed_run_left_is_swept_and_nothing_of_others(tmp_path: Path) -> None:
+    jobs = make_jobs(tmp_path)
+    folder = jobs[0].output.parent
+    folder.mkdir()
+    ours = folder / f".{jobs[1].output.name}.{'0' * 16}.partial"
+    others = [folder / f".another.png.{'0' * 16}.partial", folder / f".{jobs[1].output.name}"]
+    for path in (ours, *others):
+        path.touch()
+    run(jobs)
+    assert not ours.exists()
+    assert all(path.exists() for path in others)
+
+
+ANOTHER_RUN = """
+from tests.serving.runs import make_jobs, run
+print([report.error for report in run(make_jobs(Path(sys.argv[1])))])
+"""
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_another_run_is_writing_is_left_alone_until_that_one_is_dead(
+    tmp_path: Path, killed: bool
+) -> None:
+    jobs = make_jobs(tmp_path)
+    with held_up(ANOTHER_RUN, tmp_path, jobs[0].output.parent) as (other, unfinished):
+        run(jobs)
+        assert unfinished.exists()
+        if killed:
+            other.kill()
+            other.wait()
+            run(jobs)
+        else:
+            assert other.communicate()[0].splitlines()[-1] == "[None, None, None]"
+    assert not unfinished.exists()

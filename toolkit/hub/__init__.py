@@ -1,0 +1,1 @@
+"""Models and exports: catalog, store, what a MODEL argument means, a backend opened for it."""

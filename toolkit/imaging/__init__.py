@@ -1,0 +1,25 @@
+"""Photos in and out: upright BGR, and alpha where there is any, whatever a file holds."""
+
+from __future__ import annotations
+
+from toolkit.imaging.astronaut import demo_photo
+from toolkit.imaging.decode import read_photo
+from toolkit.imaging.encode import write_photo
+from toolkit.imaging.formats import PHOTO_SUFFIXES, WITHOUT_ALPHA, WRITTEN_AS, check_writable
+from toolkit.imaging.limits import check_file, check_size, pixel_limit
+from toolkit.imaging.photo import Photo, pixels_sha256
+
+__all__ = [
+    "PHOTO_SUFFIXES",
+    "WITHOUT_ALPHA",
+    "WRITTEN_AS",
+    "Photo",
+    "check_file",
+    "check_size",
+    "check_writable",
+    "demo_photo",
+    "pixel_limit",
+    "pixels_sha256",
+    "read_photo",
+    "write_photo",
+]

@@ -1,0 +1,200 @@
+"""A run over photos: worker threads that share one backend, each on a photo of its own."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import cv2
+
+from toolkit.backends import Backend, BackendSpec
+from toolkit.errors import BackendError, PhotoError, StoreError
+from toolkit.files.atomic import sha256_of, sweep
+from toolkit.host import available_cores
+from toolkit.imaging import check_file
+from toolkit.serving.photo import Job, PhotoReport, Recipe, make_files
+from toolkit.serving.record import Record
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+AHEAD = 8
+"""Photos per worker that are begun before the results of earlier ones are taken: a large photo
+holds up nobody. Only reports wait, never pixels."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """How a run shares the cores.
+
+    Attributes
+    ----------
+    workers : int
+        Photos at a time.
+    threads : int
+        Of the runtime, for one photo.
+    """
+
+    workers: int
+    threads: int
+
+
+def share_cores(
+    photos: int, spec: BackendSpec, *, workers: int | None = None, threads: int | None = None
+) -> Crew:
+    """Decide how many photos are done at a time, and with how many threads each.
+
+    Several photos take a worker for each core, of one thread: no thread waits for another then.
+    What runs one photo at a time gets every core for it, and a second worker that reads and writes
+    meanwhile. What is given is kept, and the other follows from it.
+
+    Parameters
+    ----------
+    photos : int
+        How many there are; no more workers than that.
+    spec : BackendSpec
+    workers, threads : int, optional
+        What is asked for.
+
+    Examples
+    --------
+    >>> from toolkit.backends import find_backend
+    >>> share_cores(1, find_backend("onnx"), workers=8, threads=4)
+    Crew(workers=1, threads=4)
+    """
+    cores = available_cores()
+    if workers is None:
+        workers = 2 if spec.one_at_a_time else max(1, cores // (threads or 1))
+    workers = max(1, min(workers, photos))
+    if threads is None:
+        threads = cores if spec.one_at_a_time else max(1, cores // workers)
+    return Crew(workers, threads)
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    backend: Backend,
+    recipe: Recipe,
+    *,
+    workers: int = 1,
+    record: Record | None = None,
+    resume: bool = False,
+) -> Iterator[PhotoReport]:
+    """Make the portraits of many photos.
+
+    A photo that can't be done is a report with its error and stops no other. However many there
+    are, the pixels of no more than `workers` photos are held.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        No two of which write the same file.
+    backend : Backend
+        Shared by all workers.
+    recipe : Recipe
+    workers : int
+        Photos at a time.
+    record : Record, optional
+        Where it is written down what is done; by default nowhere.
+    resume : bool
+        Skip what the record says is done.
+
+    Yields
+    ------
+    PhotoReport
+        In the order of the jobs, each as soon as it and all before it are done. After an interrupt
+        those that are done, and then the `KeyboardInterrupt`.
+
+    Raises
+    ------
+    StoreError
+        A record can't be used; nothing is done then.
+    """
+    folders = {job.output.parent: set[str]() for job in jobs}
+    for job in jobs:
+        folders[job.output.parent].update(path.name for path in job.outputs)
+    if record:
+        record.check(folders)
+    for folder, names in folders.items():
+        sweep(folder, names)
+    subject = backend.network.labels[recipe.subject]
+
+    def do(job: Job) -> PhotoReport:
+        try:
+            if record is None or not record.keeps(job):
+                return make_files(job, backend, recipe)
+            return _recorded(job, lambda: make_files(job, backend, recipe), record, resume=resume)
+        except (PhotoError, StoreError, BackendError, MemoryError, cv2.error) as error:
+            return PhotoReport(job.photo, subject=subject, error=_line(job, error))
+
+    yield from in_order(jobs, do, workers=workers)
+
+
+def _recorded(
+    job: Job, make: Callable[[], PhotoReport], record: Record, *, resume: bool
+) -> PhotoReport:
+    check_file(job.photo)  # a pipe's bytes would never end
+    # Before it is decoded: where it changes in between, the record knows it by its older bytes,
+    # and it is made again.
+    input_sha256 = sha256_of(job.photo)
+    done = record.find(job, input_sha256) if resume else None
+    if done:
+        return done
+    record.forget(job)
+    report = make()
+    record.add(job, input_sha256, report)
+    return report
+
+
+def _line(job: Job, error: Exception) -> str:
+    """Say in one line what is wrong with a photo; a bug goes on."""
+    if isinstance(error, MemoryError) or getattr(error, "code", None) == cv2.Error.StsNoMem:
+        error = PhotoError(job.photo, "takes more memory than there is", "try --workers 1")
+    elif isinstance(error, cv2.error):
+        raise error
+    text = " ".join(str(error).split())
+    return text if isinstance(error, PhotoError) else f"{job.photo}: {text}"
+
+
+def in_order(items: Iterable[T], work: Callable[[T], R], *, workers: int) -> Iterator[R]:
+    """Do work on items in threads, and yield what it returns in the order of the items.
+
+    Parameters
+    ----------
+    items : iterable
+        Taken one by one, a few ahead of what is yielded.
+    work : callable
+        Called with each item, in any thread. What it raises is raised here, in its place.
+    workers : int
+        Threads.
+
+    Yields
+    ------
+    object
+        After an interrupt the rest of what was done in order, and then the `KeyboardInterrupt`.
+    """
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="photo")
+    waiting: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            while waiting and (waiting[0].done() or len(waiting) >= AHEAD * workers):
+                yield _first(waiting)
+        while waiting:
+            yield _first(waiting)
+    except KeyboardInterrupt:
+        pool.shutdown(cancel_futures=True)  # what is running comes to its end
+        while waiting and not waiting[0].cancelled():
+            yield _first(waiting)
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _first(waiting: deque[Future[R]]) -> R:
+    result = waiting[0].result()  # stays in the queue where the wait is interrupted
+    waiting.popleft()
+    return result
