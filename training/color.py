@@ -23,6 +23,8 @@ def varied(rgb: Pixels, random: np.random.Generator, strength: float = 1.0) -> P
     """
     levels = np.linspace(0, 1, 256)
     gamma = np.exp(random.normal(0, 0.25 * strength))
+    if strength >= 1 and random.random() < 0.08:
+        gamma *= random.uniform(1.4, 2.6)  # at night
     gains = np.exp(random.normal(0, 0.09 * strength)) * np.exp(random.normal(0, 0.07 * strength, 3))
     contrast, offset = np.exp(random.normal(0, 0.12 * strength)), random.normal(0, 0.03 * strength)
     curves = ((levels[:, None] ** gamma * gains) - 0.5) * contrast + 0.5 + offset
@@ -82,6 +84,22 @@ def recolored(rgb: Pixels, mask: Pixels, random: np.random.Generator) -> Pixels:
     result = rgb.copy()
     result[part] = (dyed * share + rgb[part] * (1 - share) + 0.5).astype(np.uint8)
     return result
+
+
+def silhouetted(rgb: Pixels, mask: Pixels, random: np.random.Generator) -> Pixels:
+    """Let people stand in the dark before the light: hardly more than their outline is left.
+
+    Parameters
+    ----------
+    rgb : (H, W, 3) uint8
+        Not changed.
+    mask : (H, W) uint8
+    random : Generator
+    """
+    share = np.clip(mask.astype(np.float32) / 255 * 2 - 1, 0, 1)[:, :, np.newaxis]
+    gain = np.exp(random.uniform(np.log(0.04), np.log(0.35))) * np.exp(random.normal(0, 0.15, 3))
+    dark = rgb * gain.astype(np.float32) + np.float32(random.uniform(0, 20))
+    return np.asarray(np.clip(rgb * (1 - share) + dark * share + 0.5, 0, 255), np.uint8)
 
 
 def shaded(rgb: Pixels, light: NDArray[Any]) -> Pixels:

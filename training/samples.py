@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeVar
 
@@ -16,7 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.color import recolored, shaded, varied
+from training.backdrops import hanging, made_up, waving
+from training.color import recolored, silhouetted, varied
+from training.cutouts import CutOut, cut_out, cut_out_thing, strips
 from training.photos import PERSON, UNKNOWN, Photo, Pixels
 
 SHARES = {"composed": 0.30, "nobody": 0.24, "mosaic": 0.12, "photo": 0.34}
@@ -43,30 +44,8 @@ FLAGS = "flags"
 
 ASPECTS = (16 / 9, 3 / 2, 4 / 3, 4 / 3, 1.0, 1.0, 1.0, 3 / 4, 3 / 4, 2 / 3, 9 / 16)
 
-STREET = 72
-"""Pixels: a strip beside a person that is wider is a background without people."""
-
 Mask = NDArray[np.float32]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class CutOut:
-    """A person, or a thing that is none.
-
-    Attributes
-    ----------
-    rgb : (H, W, 3) uint8
-    alpha : (H, W) uint8
-    mask : (H, W) uint8
-    standing : bool
-        Whether it ends above the photo's lower edge; otherwise the frame has to cut it off.
-    """
-
-    rgb: Pixels
-    alpha: Pixels
-    mask: Pixels
-    standing: bool
 
 
 class Samples:
@@ -93,7 +72,7 @@ class Samples:
         self._things = [photo for photo in self._nobody if photo.things is not None]
         self._people = _Pool(people, WEIGHTS)
         self._empties = _Pool(self._nobody, NOBODY_WEIGHTS)
-        self._streets = [strip for photo in people for strip in _strips(photo)]
+        self._streets = [strip for photo in people for strip in strips(photo)]
         self._random = np.random.default_rng()
 
     def one(self, crop: int, seed: Sequence[int]) -> tuple[Pixels, Pixels]:
@@ -138,6 +117,8 @@ class Samples:
             rgb = recolored(rgb, mask, self._random)
         for _ in range(self._random.choice([0, 0, 1, 3])):
             self._patch(rgb, mask)
+        if self._chance(0.06):
+            rgb = silhouetted(rgb, mask, self._random)
         if self._chance(0.15):
             self._cover_blob(rgb, mask)
         return rgb, mask
@@ -154,6 +135,8 @@ class Samples:
         if self._chance(0.3):
             for _ in range(self._random.choice([1, 1, 2, 3])):
                 self._put_thing(rgb, mask)
+        if self._chance(0.2):
+            self._hang_cloth(rgb, mask)
         for _ in range(self._random.choice([0, 0, 0, 1, 2])):
             self._cover_blob(rgb, mask)
         return rgb, mask
@@ -165,7 +148,17 @@ class Samples:
             self._cover_blob(rgb, mask)
         if self._chance(0.4):
             self._put_thing(rgb, mask)
-        if self._chance(0.3):
+        if self._chance(0.1):
+            self._hang_cloth(rgb, mask)
+        kind = self._random.random()
+        if kind < 0.15:
+            # a crowd: rows of people, the nearer ones larger and before the others
+            for row in range(self._random.integers(2, 4)):
+                tall = height * self._log_uniform(0.25, 0.5) * 1.5**row
+                for _ in range(self._random.integers(2, 6)):
+                    foot = tall * self._random.uniform(0.6, 0.9) + height * (0.2 + 0.15 * row)
+                    self._paste(rgb, mask, tall * self._log_uniform(0.85, 1.15), foot)
+        elif kind < 0.4:
             # a group: alike in size, side by side
             tall = height * self._log_uniform(0.2, 0.9)
             foot = self._random.uniform(0.6, 1.0) * height
@@ -202,66 +195,25 @@ class Samples:
         elif draw < 0.72 and self._streets:
             rgb, _ = self._view(self._pick(self._streets), height, width)
         elif draw < 0.92 and self._flags:
-            rgb = self._waving(height, width)
+            behind = made_up(height, width, self._random)
+            if self._nobody and self._chance(0.5):
+                behind, _ = self._view(self._anywhere(), height, width)
+            rgb = waving(self._pick(self._flags).rgb, behind, self._random)
         else:
-            rgb = self._made_up(height, width)
+            rgb = made_up(height, width, self._random)
         return rgb.copy(), np.zeros((height, width), np.uint8)
-
-    def _waving(self, height: int, width: int) -> Pixels:
-        """Hang a waving flag before something else, or let it fill the frame."""
-        behind = self._made_up(height, width)
-        if self._nobody and self._chance(0.5):
-            behind, _ = self._view(self._anywhere(), height, width)
-        flag = self._pick(self._flags).rgb
-        down, across = np.mgrid[0:height, 0:width].astype(np.float32)
-        turn = self._random.normal(0, 0.5) + (np.pi / 2 if self._chance(0.4) else 0)
-        x = across * np.cos(turn) + down * np.sin(turn)
-        y = down * np.cos(turn) - across * np.sin(turn)
-        swing = np.zeros_like(x)
-        light = np.zeros_like(x)
-        for _ in range(self._random.integers(1, 4)):
-            length = max(height, width) * self._log_uniform(0.06, 0.6)
-            lean = self._random.normal(0, 0.4)
-            phase = (x + lean * y) * (2 * np.pi / length) + self._random.uniform(0, 2 * np.pi)
-            amplitude = length * self._random.uniform(0.02, 0.15)
-            swing += amplitude * np.sin(phase)
-            light += amplitude / length * np.cos(phase)
-        scale = flag.shape[1] / (max(height, width) * self._log_uniform(0.5, 2.0))
-        offset = self._random.uniform(0, 1, 2) * flag.shape[1::-1] * 0.7
-        u = ((x + 0.3 * swing - x.min()) * scale + offset[0] - 0.35 * flag.shape[1]).astype(
-            np.float32
-        )
-        v = ((y + swing - y.min()) * scale + offset[1] - 0.35 * flag.shape[0]).astype(np.float32)
-        filled = self._chance(0.5)
-        border = cv2.BORDER_REFLECT if filled else cv2.BORDER_CONSTANT
-        waved = np.asarray(cv2.remap(flag, u, v, cv2.INTER_LINEAR, borderMode=border), np.uint8)
-        waved = shaded(waved, light * self._random.uniform(1.0, 4.0))
-        if filled:
-            return waved
-        inside = (u > 0) & (u < flag.shape[1] - 1) & (v > 0) & (v < flag.shape[0] - 1)
-        return np.where(inside[:, :, np.newaxis], waved, behind)
-
-    def _made_up(self, height: int, width: int) -> Pixels:
-        """Smooth noise of a random fineness between two or more colors, or a plain wall."""
-        fineness = self._random.integers(2, 40) if self._chance(0.6) else 2
-        spread = self._random.uniform(10, 128)
-        middle = self._random.uniform(0, 255, 3)
-        noise = self._random.uniform(-spread, spread, (fineness, fineness, 3)) + middle
-        kind = cv2.INTER_NEAREST if self._chance(0.3) else cv2.INTER_CUBIC
-        smooth = cv2.resize(noise.astype(np.float32), (width, height), interpolation=kind)
-        return np.clip(smooth, 0, 255).astype(np.uint8)
 
     # people and things
 
     def _paste(self, rgb: Pixels, mask: Pixels, tall: float, foot: float | None) -> None:
         """Put a cut-out person into a sample; `foot` is where the feet are, by chance if None."""
-        self._put(rgb, mask, _cut_out(self._anybody()), tall, foot)
+        self._put(rgb, mask, cut_out(self._anybody()), tall, foot)
 
     def _put_thing(self, rgb: Pixels, mask: Pixels) -> None:
         """Put an animal or an object into a sample, as people are: it stands out, and is none."""
         if self._things:
             tall = mask.shape[0] * self._log_uniform(0.2, 1.2)
-            self._put(rgb, mask, _cut_out_thing(self._pick(self._things)), tall, None)
+            self._put(rgb, mask, cut_out_thing(self._pick(self._things)), tall, None)
 
     def _put(
         self, rgb: Pixels, mask: Pixels, cut: CutOut | None, tall: float, foot: float | None
@@ -290,10 +242,19 @@ class Samples:
             np.asarray(cv2.warpAffine(color, turn, size, flags=flags), np.uint8), self._random, 0.5
         )
         label = np.asarray(cv2.warpAffine(cut.mask, turn, size, flags=cv2.INTER_NEAREST), np.uint8)
+        if label.any() and self._chance(0.1):
+            top = silhouetted(top, np.full_like(label, PERSON), self._random)
         alpha = cv2.warpAffine(cut.alpha, turn, size).astype(np.float32) / 255
         for _ in range(self._random.choice([0, 0, 1, 3])):
             self._patch(top, label)
         self._cover(rgb, mask, top, np.asarray(alpha, np.float32), label)
+
+    def _hang_cloth(self, rgb: Pixels, mask: Pixels) -> None:
+        """Hang a towel or a coat into the sample: cloth alone is nobody."""
+        height, width = mask.shape
+        top, shape = hanging(rgb, self._texture(height, width), self._random)
+        alpha = np.asarray(shape / np.float32(255), np.float32)
+        self._cover(rgb, mask, top, alpha, np.zeros((height, width), np.uint8))
 
     def _cover_blob(self, rgb: Pixels, mask: Pixels) -> None:
         """Put a blob of a photo without people over the sample: a pasted edge tells nothing."""
@@ -324,7 +285,7 @@ class Samples:
         if draw < 0.45 and self._flags:
             return self._view(self._pick(self._flags), height, width, least=0.5)[0]
         if not self._nobody:
-            return self._made_up(height, width)
+            return made_up(height, width, self._random)
         return self._view(self._anywhere(), height, width, least=0.3)[0]
 
     def _blob(self, height: int, width: int, across: float, center: NDArray[np.float64]) -> Mask:
@@ -381,7 +342,8 @@ class Samples:
         left, top, across, tall = cv2.boundingRect((photo.mask > UNKNOWN).astype(np.uint8))
         scale = max(across / width, min(tall, 3 * across) / height) * self._log_uniform(0.25, 1.0)
         scale = min(scale, photo.mask.shape[0] / height, photo.mask.shape[1] / width)
-        down = self._random.beta(1.1, 1.6)  # rather the upper part
+        # rather the upper part, or legs and shoes
+        down = self._random.beta(1.1, 1.6) if self._chance(0.7) else self._random.uniform(0.6, 1.0)
         center = (
             left + across * self._random.uniform(0.3, 0.7),
             top + tall * down,
@@ -454,40 +416,6 @@ class _Pool:
         place = int(np.searchsorted(self._limits, random.random()))
         group = self._groups[min(place, len(self._groups) - 1)]
         return group[int(random.integers(len(group)))]
-
-
-def _strips(photo: Photo) -> list[Photo]:
-    """Cut out what is left and right of all people in a photo, where it is wide enough."""
-    taken = np.flatnonzero((photo.mask > 40).any(axis=0))
-    width = photo.mask.shape[1]
-    sides = [slice(0, int(taken[0]) - 4), slice(int(taken[-1]) + 5, width)] if taken.size else []
-    return [
-        Photo(photo.rgb[:, side], photo.mask[:, side], photo.folder)
-        for side in sides
-        if photo.mask[:, side].shape[1] >= STREET and side.stop > 0
-    ]
-
-
-def _cut_out_thing(photo: Photo) -> CutOut | None:
-    """Cut a photo's animals and objects out."""
-    if photo.things is None:
-        return None
-    cut = _cut_out(Photo(photo.rgb, photo.things, photo.folder))
-    return cut and replace(cut, mask=np.zeros_like(cut.mask))
-
-
-def _cut_out(photo: Photo) -> CutOut | None:
-    """Cut a photo's people out; None where nothing is left."""
-    alpha = np.where(photo.mask == UNKNOWN, 0, np.clip((photo.mask - 76.0) * 2.5, 0, 255))
-    alpha = alpha.astype(np.uint8)
-    left, top, width, height = cv2.boundingRect(alpha)
-    if min(width, height) < 16:
-        return None
-    part = np.s_[top : top + height, left : left + width]
-    mask = np.where(photo.mask[part] > 200, PERSON, UNKNOWN).astype(np.uint8)
-    lowest = alpha[max(0, photo.mask.shape[0] - 3) :].max(axis=0)
-    standing = np.count_nonzero(lowest > UNKNOWN) < 0.15 * width
-    return CutOut(photo.rgb[part], alpha[part], mask, bool(standing))
 
 
 def _padded(rgb: Pixels, mask: Pixels, crop: int) -> tuple[Pixels, Pixels]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.photos import animal, nobody, person
-from training import samples
+from training import cutouts
 from training.photos import Photo
 from training.samples import FLAGS, SHARES, Samples
 
@@ -112,7 +112,7 @@ def test_streets_beside_people_show_nobody() -> None:
     wide = Photo(np.zeros((90, 400, 3), np.uint8), np.zeros((90, 400), np.uint8), "ccp")
     wide.mask[20:, 150:200] = 255
     wide.rgb[:, 150:200] = 255
-    strips = samples._strips(wide)
+    strips = cutouts.strips(wide)
     assert [strip.mask.shape[1] for strip in strips] == [146, 196]
     assert not any(strip.rgb.any() for strip in strips)
-    assert samples._strips(nobody(1)) == []
+    assert cutouts.strips(nobody(1)) == []
