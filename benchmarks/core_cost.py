@@ -153,7 +153,7 @@ def measure_one(photo: Path) -> dict[str, Any]:
     end = time.perf_counter() + SECONDS
     while len(stages["mask"]) < PASSES or time.perf_counter() < end:
         watch = Stopwatch()
-        make_portrait(pixels, backend, style=Tutorial(), clock=watch)
+        make_portrait(pixels, backend, style=Tutorial(), timer=watch)
         for stage, seconds in watch.seconds.items():
             if stage in stages:
                 stages[stage].append(round(seconds * 1e9))

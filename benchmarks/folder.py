@@ -27,7 +27,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.turns import in_a_process, in_turns, ratio_text
+from benchmarks.interleaved import in_a_process, interleaved, ratio_text
 from toolkit.backends import artefact_sha256, find_backend, load_backend
 from toolkit.bench.usage import max_rss_bytes
 from toolkit.bench.worker import PROTOCOL, Request, measure
@@ -37,14 +37,14 @@ from toolkit.hub.opening import find_artefact
 from toolkit.imaging import read_photo, write_photo
 from toolkit.portrait import KERNEL, PERSON, Natural, Style, Tutorial, make_portrait
 from toolkit.serving.batch import run_jobs, share_cores
-from toolkit.serving.photo import Job, Recipe
+from toolkit.serving.photo import Job, PortraitSettings
 from toolkit.serving.record import Record, settings_of
 
 SEED = 20261128
 STYLES: dict[str, Style] = {"tutorial": Tutorial(), "natural": Natural()}
 PROMISES = {"tutorial": "bench", "natural": "decoded"}
 """By style, the side that says how many photos a second could be."""
-SIDES = (*PROMISES, *PROMISES.values())
+VARIANTS = (*PROMISES, *PROMISES.values())
 MARKS = (0.25, 0.5, 1.0)
 """Of all photos: when the memory is looked at."""
 
@@ -89,18 +89,18 @@ def make_photos(sources: Path, folder: Path, count: int) -> None:
 def run_folder(jobs: list[Job], model: str, style: str) -> Part:
     """Make the portraits of photos in this process, as the command does."""
     spec = find_backend("onnx")
-    crew = share_cores(len(jobs), spec)
+    plan = share_cores(len(jobs), spec)
     artefact = find_artefact(resolve_model(model), spec.name, logits=style == "natural")
-    cv2.setNumThreads(crew.threads)
-    recipe = Recipe(PERSON, STYLES[style])
+    cv2.setNumThreads(plan.threads)
+    settings = PortraitSettings(PERSON, STYLES[style])
     marks = {max(1, round(mark * len(jobs))) for mark in MARKS}
     peaks = {}
-    with load_backend(spec.name, artefact, threads=crew.threads) as backend:
-        settings = settings_of(recipe, backend, artefact_sha256(artefact))
-        record = Record(settings, everywhere=True)
-        list(run_jobs(jobs[: crew.workers], backend, recipe, workers=crew.workers))
+    with load_backend(spec.name, artefact, threads=plan.threads) as backend:
+        settings_text = settings_of(settings, backend, artefact_sha256(artefact))
+        record = Record(settings_text, everywhere=True)
+        list(run_jobs(jobs[: plan.workers], backend, settings, workers=plan.workers))
         began = time.perf_counter()
-        reports = run_jobs(jobs, backend, recipe, workers=crew.workers, record=record)
+        reports = run_jobs(jobs, backend, settings, workers=plan.workers, record=record)
         for number, report in enumerate(reports, 1):
             if report.error:
                 raise SystemExit(report.error)
@@ -113,7 +113,7 @@ def run_folder(jobs: list[Job], model: str, style: str) -> Part:
 def run_bench(photo: Path, model: str, passes: int) -> Part:
     """Measure what `toolkit bench --workers` does, in this process."""
     spec = find_backend("onnx")
-    crew = share_cores(passes, spec)
+    plan = share_cores(passes, spec)
     artefact = find_artefact(resolve_model(model), spec.name)
     with tempfile.TemporaryDirectory() as folder:
         decoded = Path(folder) / "photo.npy"
@@ -131,8 +131,8 @@ def run_bench(photo: Path, model: str, passes: int) -> Part:
             iterations=passes,
             warmup=4,
             warmup_seconds=None,
-            threads=crew.threads,
-            workers=crew.workers,
+            threads=plan.threads,
+            workers=plan.workers,
             provider=None,
             kernel=KERNEL,
             subject=str(PERSON),
@@ -146,32 +146,32 @@ def run_bench(photo: Path, model: str, passes: int) -> Part:
 def run_decoded(photo: Path, model: str, passes: int) -> Part:
     """Measure the same in the natural style, which the bench does not know."""
     spec = find_backend("onnx")
-    crew = share_cores(passes, spec)
+    plan = share_cores(passes, spec)
     artefact = find_artefact(resolve_model(model), spec.name, logits=True)
-    cv2.setNumThreads(crew.threads)
+    cv2.setNumThreads(plan.threads)
     bgr = read_photo(photo).bgr
     with (
-        load_backend(spec.name, artefact, threads=crew.threads) as backend,
-        ThreadPoolExecutor(crew.workers) as pool,
+        load_backend(spec.name, artefact, threads=plan.threads) as backend,
+        ThreadPoolExecutor(plan.workers) as pool,
     ):
 
         def make(_: int) -> None:
             make_portrait(bgr, backend, subject=PERSON, style=STYLES["natural"])
 
-        list(pool.map(make, range(4 * crew.workers)))
+        list(pool.map(make, range(4 * plan.workers)))
         began = time.perf_counter()
         list(pool.map(make, range(passes)))
         return Part(passes / (time.perf_counter() - began), {})
 
 
-def measure_one(side: str, folder: Path, model: str, first: int, count: int) -> Part:
+def measure_one(variant: str, folder: Path, model: str, first: int, count: int) -> Part:
     """Measure one side in this process, on a part of the photos in a folder."""
     with tempfile.TemporaryDirectory() as made:
         jobs = plan_jobs([folder], made, stages=False, overlay=False)[first : first + count]
-        if side in PROMISES.values():
-            run = run_bench if side == PROMISES["tutorial"] else run_decoded
+        if variant in PROMISES.values():
+            run = run_bench if variant == PROMISES["tutorial"] else run_decoded
             return run(typical(jobs), model, max(20, count // 2))
-        return run_folder(jobs, model, side)
+        return run_folder(jobs, model, variant)
 
 
 def typical(jobs: list[Job]) -> Path:
@@ -202,7 +202,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=2000)
     parser.add_argument("--chunk", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument("--one", choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=VARIANTS, help=argparse.SUPPRESS)
     asked: Any = parser.parse_args()
     if asked.one:
         part = measure_one(asked.one, asked.folder, asked.model, asked.first, asked.photos)
@@ -211,16 +211,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         make_photos(asked.folder, Path(folder), asked.photos)
 
-        def measure(side: str, first: int, count: int) -> dict[str, Any]:
-            line = [folder, asked.model, "--one", side]
+        def measure(variant: str, first: int, count: int) -> dict[str, Any]:
+            line = [folder, asked.model, "--one", variant]
             return in_a_process(__spec__.name, *line, "--first", str(first), "--photos", str(count))
 
-        def measure_part(side: str, number: int) -> dict[str, Any]:
-            return measure(side, number * asked.chunk, asked.chunk)
+        def measure_part(variant: str, number: int) -> dict[str, Any]:
+            return measure(variant, number * asked.chunk, asked.chunk)
 
-        found = in_turns(SIDES, asked.photos // asked.chunk, measure_part)
+        found = interleaved(VARIANTS, asked.photos // asked.chunk, measure_part)
         whole = measure("natural", 0, asked.photos)
-    rates = {side: [part["rate"] for part in parts] for side, parts in found.items()}
+    rates = {variant: [part["rate"] for part in parts] for variant, parts in found.items()}
     sys.stdout.write(report(rates, whole["peaks"]))
 
 

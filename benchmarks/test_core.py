@@ -95,7 +95,7 @@ def test_mask_tutorial(benchmark: BenchmarkFixture, scene: Scene) -> None:
 
 @pytest.mark.benchmark(timer=lambda: WATCH.seconds["blur"])
 def test_blur(benchmark: BenchmarkFixture, scene: Scene) -> None:
-    run(benchmark, "blur", scene, blur_background, scene.photo, scene.mask, clock=WATCH)
+    run(benchmark, "blur", scene, blur_background, scene.photo, scene.mask, timer=WATCH)
 
 
 def test_blur_tutorial(benchmark: BenchmarkFixture, scene: Scene) -> None:
@@ -104,7 +104,7 @@ def test_blur_tutorial(benchmark: BenchmarkFixture, scene: Scene) -> None:
 
 @pytest.mark.benchmark(timer=lambda: WATCH.seconds["composite"])
 def test_composite(benchmark: BenchmarkFixture, scene: Scene) -> None:
-    run(benchmark, "composite", scene, blur_background, scene.photo, scene.mask, clock=WATCH)
+    run(benchmark, "composite", scene, blur_background, scene.photo, scene.mask, timer=WATCH)
 
 
 def test_composite_tutorial(benchmark: BenchmarkFixture, scene: Scene) -> None:

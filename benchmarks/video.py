@@ -4,9 +4,9 @@
     python -m benchmarks.video my_network+int8 --stages
 
 A made-up clip of 1280x720, the demo's photo drawn past a background, goes from file to file:
-decoded, segmented, blurred, and encoded by the same codec with the same settings. One side runs TF1
-and the tutorial's chain, restated in `benchmarks.tutorial`, frame by frame; the other is
-`toolkit.video.make_video`. Each side in fresh processes, in an order drawn anew for each round.
+decoded, segmented, blurred, and encoded by the same codec with the same settings. One variant runs
+TF1 and the tutorial's chain, restated in `benchmarks.tutorial`, frame by frame; the other is
+`toolkit.video.make_video`. Each variant in fresh processes, in an order drawn anew for each round.
 Loading the network and a first short clip are not measured. Prints the medians over processes, and
 how many times as fast the package is, with the 95 % interval of `toolkit bench`; of each frame the
 CPU time too, which says more where others use the machine.
@@ -35,20 +35,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import tutorial
+from benchmarks.interleaved import in_a_process, interleaved, ratio_text
 from benchmarks.scenes import made_photo
-from benchmarks.turns import in_a_process, in_turns, ratio_text
 from toolkit.bench.usage import max_rss_bytes
 from toolkit.host import available_cores
 from toolkit.hub.model import resolve_model
 from toolkit.hub.opening import open_backend
 from toolkit.imaging import demo_photo
 from toolkit.portrait import PERSON, Natural
-from toolkit.video import Steadier, VideoReader, VideoWriter, make_video
+from toolkit.video import TemporalSmoother, VideoReader, VideoWriter, make_video
 from toolkit.video.frames import alpha_of, portrait_of, probability_in
 from toolkit.video.planes import Planes
 from toolkit.video.reading import Colours, Frame, planes_in
 
-SIDES = ("tutorial", "toolkit")
+VARIANTS = ("tutorial", "toolkit")
 HEIGHT, WIDTH = 720, 1280
 STEP = 6
 """Pixels that the photo moves from frame to frame."""
@@ -147,7 +147,7 @@ def measure_stages(source: Path, name: str) -> dict[str, float]:
         yield
         took[of].append(time.process_time() - began)
 
-    style, steadier = Natural(), Steadier()
+    style, smoother = Natural(), TemporalSmoother()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="toolkit-video-")))
         backend = stack.enter_context(
@@ -166,7 +166,7 @@ def measure_stages(source: Path, name: str) -> dict[str, float]:
             with stage("alpha"):
                 alpha = alpha_of(frame, guide, probability, style)
             with stage("steady"):
-                alpha = steadier.steady(guide, alpha)
+                alpha = smoother.steady(guide, alpha)
             with stage("blur"):
                 made = portrait_of(frame, alpha, style)
             with stage("encode"):
@@ -174,11 +174,11 @@ def measure_stages(source: Path, name: str) -> dict[str, float]:
     return {of: 1000 * fmean(times[WARM_UP:]) for of, times in took.items()}
 
 
-def measure_one(side: str, source: Path, name: str, every: int = 1) -> dict[str, float]:
-    """Measure one side in this process: frames a second, CPU time of each (ms), peak memory."""
+def measure_one(variant: str, source: Path, name: str, every: int = 1) -> dict[str, float]:
+    """Measure one variant in this process: frames a second, CPU time of each (ms), peak memory."""
     with TemporaryDirectory(prefix="toolkit-video-") as folder:
         target = Path(folder) / "out.mp4"
-        if side == "tutorial":
+        if variant == "tutorial":
             run = by_the_tutorial(source, target, name)
         else:
             run = by_the_package(source, target, name, every)
@@ -191,18 +191,18 @@ def measure_one(side: str, source: Path, name: str, every: int = 1) -> dict[str,
 
 def report(found: dict[str, list[dict[str, float]]]) -> str:
     """Write the medians and the ratio as text."""
-    base, head = ([one["fps"] for one in found[side]] for side in SIDES)
+    base, head = ([one["fps"] for one in found[variant]] for variant in VARIANTS)
     lines = [
-        f"{side}: {median(one['fps'] for one in found[side]):.2f} frames per second, "
-        f"{median(one['cpu'] for one in found[side]):.0f} ms of CPU for each, "
-        f"{median(one['mb'] for one in found[side]):.0f} MB"
-        for side in SIDES
+        f"{variant}: {median(one['fps'] for one in found[variant]):.2f} frames per second, "
+        f"{median(one['cpu'] for one in found[variant]):.0f} ms of CPU for each, "
+        f"{median(one['mb'] for one in found[variant]):.0f} MB"
+        for variant in VARIANTS
     ]
     return "\n".join([*lines, f"{ratio_text(head, base)} times as fast"]) + "\n"
 
 
 def main() -> None:
-    """Measure the stages, one side, or both in turn."""
+    """Measure the stages, one variant, or both in turn."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("model")
     parser.add_argument("--rounds", type=int, default=7)
@@ -210,7 +210,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--clip", type=Path, help="another clip than the made-up one")
     parser.add_argument("--stages", action="store_true", help="CPU time of each step, no ratio")
-    parser.add_argument("--one", choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=VARIANTS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
         found = measure_one(asked.one, asked.clip, asked.model, asked.every)
@@ -226,11 +226,19 @@ def main() -> None:
             sys.stdout.writelines(f"{of}: {ms:.1f} ms of CPU\n" for of, ms in stages.items())
             return
 
-        def measure(side: str, _round: int) -> dict[str, float]:
-            line = [asked.model, "--one", side, "--clip", str(source), "--every", str(asked.every)]
+        def measure(variant: str, _round: int) -> dict[str, float]:
+            line = [
+                asked.model,
+                "--one",
+                variant,
+                "--clip",
+                str(source),
+                "--every",
+                str(asked.every),
+            ]
             return in_a_process(__spec__.name, *line)
 
-        sys.stdout.write(report(in_turns(SIDES, asked.rounds, measure)))
+        sys.stdout.write(report(interleaved(VARIANTS, asked.rounds, measure)))
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ def _log_as_it_was() -> Iterator[None]:
     log = logging.getLogger("toolkit")
     log.handlers.clear()
     log.setLevel(logging.NOTSET)
-    for room in ("toolkit.hub.download", "toolkit.hub.fetch", "toolkit.bench"):
-        logging.getLogger(room).setLevel(logging.NOTSET)
+    for logger in ("toolkit.hub.download", "toolkit.hub.fetch", "toolkit.bench"):
+        logging.getLogger(logger).setLevel(logging.NOTSET)
     log.propagate = True
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from toolkit.concurrency import Ahead, mapped
+from toolkit.concurrency import Prefetcher, ordered_map
 
 
 def failing(count: int) -> Iterator[int]:
@@ -19,7 +19,7 @@ def failing(count: int) -> Iterator[int]:
 
 
 def test_an_iterator_that_runs_ahead_gives_its_items_in_order_and_ends() -> None:
-    with Ahead(range(100), 3) as ahead:
+    with Prefetcher(range(100), 3) as ahead:
         assert list(ahead) == list(range(100))
         assert list(ahead) == []
 
@@ -32,7 +32,7 @@ def test_it_runs_ahead_by_its_depth_and_no_further() -> None:
             made.append(number)
             yield number
 
-    with Ahead(items(), 4) as ahead:
+    with Prefetcher(items(), 4) as ahead:
         assert next(ahead) == 0
         time.sleep(0.2)
         assert len(made) == 6  # taken, 4 waiting, one in hand
@@ -40,17 +40,17 @@ def test_it_runs_ahead_by_its_depth_and_no_further() -> None:
 
 def test_an_error_comes_after_the_items_before_it_and_once() -> None:
     got: list[int] = []
-    with Ahead(failing(3), 2) as ahead:
+    with Prefetcher(failing(3), 2) as ahead:
         with pytest.raises(ZeroDivisionError):
             got.extend(ahead)
         assert list(ahead) == []
-    with Ahead(failing(3), 2) as ahead:
+    with Prefetcher(failing(3), 2) as ahead:
         assert [next(ahead) for _ in range(3)] == [0, 1, 2]
 
 
 def test_its_thread_ends_with_the_block_though_items_are_left() -> None:
     before = threading.active_count()
-    with Ahead(iter(int, 1), 2) as ahead:
+    with Prefetcher(iter(int, 1), 2) as ahead:
         next(ahead)
     assert threading.active_count() == before
 
@@ -61,8 +61,8 @@ def test_a_map_over_a_pool_keeps_the_order() -> None:
         return number * number
 
     with ThreadPoolExecutor(3) as pool:
-        assert list(mapped(slow_first, range(20), pool, 4)) == [n * n for n in range(20)]
-        assert list(mapped(slow_first, [], pool, 4)) == []
+        assert list(ordered_map(slow_first, range(20), pool, 4)) == [n * n for n in range(20)]
+        assert list(ordered_map(slow_first, [], pool, 4)) == []
 
 
 def test_a_map_works_on_so_many_at_once_and_no_more() -> None:
@@ -74,7 +74,7 @@ def test_a_map_works_on_so_many_at_once_and_no_more() -> None:
             yield number
 
     with ThreadPoolExecutor(2) as pool:
-        results = mapped(abs, items(), pool, 5)
+        results = ordered_map(abs, items(), pool, 5)
         assert next(results) == 0
         assert len(taken) == 5
         assert list(results) == list(range(1, 20))
@@ -82,7 +82,7 @@ def test_a_map_works_on_so_many_at_once_and_no_more() -> None:
 
 def test_a_maps_error_comes_where_its_result_would() -> None:
     with ThreadPoolExecutor(2) as pool:
-        results = mapped(lambda number: 1 // (number - 2), range(5), pool, 3)
+        results = ordered_map(lambda number: 1 // (number - 2), range(5), pool, 3)
         assert [next(results), next(results)] == [-1, -1]
         with pytest.raises(ZeroDivisionError):
             next(results)
@@ -100,7 +100,7 @@ def test_one_more_interrupt_while_it_ends_leaves_no_thread_behind(
             raise KeyboardInterrupt
         join(thread, timeout)
 
-    with pytest.raises(KeyboardInterrupt), Ahead(itertools.count(), 1):
+    with pytest.raises(KeyboardInterrupt), Prefetcher(itertools.count(), 1):
         monkeypatch.setattr(threading.Thread, "join", interrupted)
     assert len(joined) == 2
     assert not joined[0].is_alive()

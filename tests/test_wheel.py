@@ -24,7 +24,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from PIL import Image
 
+from tests.bench.reports import make_report
 from tests.conftest import ROOT
+from toolkit.bench.files import write_report
 
 
 @dataclass(frozen=True)
@@ -262,7 +264,8 @@ def test_a_page_without_its_extra_names_it(serving: Installation) -> None:
 
 
 def test_a_page_is_made_from_the_installed_templates(reporting: Installation) -> None:
-    result = ROOT / "tests" / "bench" / "fixtures" / "version1.json"
+    result = reporting.work / "result.json"
+    write_report(result, make_report({"tf": [[4, 5], [6, 7]], "onnx": [[1, 2], [2, 3]]}))
     reporting.toolkit("report", result, "-o", "page.html")
     assert (reporting.work / "page.html").read_text().startswith("<!DOCTYPE html>")
 

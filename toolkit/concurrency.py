@@ -17,7 +17,7 @@ POLL = 0.1
 """Seconds after which a thread that waits looks whether anyone still wants its work."""
 
 
-class Ahead(Generic[Item]):
+class Prefetcher(Generic[Item]):
     """Iterates over something in a thread of its own, a bounded number of items ahead.
 
     A context manager: at its end the thread is. What the thread raises is raised here, after the
@@ -85,7 +85,7 @@ class Ahead(Generic[Item]):
             raise
 
 
-def mapped(
+def ordered_map(
     function: Callable[[Item], Made], items: Iterable[Item], pool: ThreadPoolExecutor, depth: int
 ) -> Iterator[Made]:
     """Map over a pool's threads; results come in the items' order.

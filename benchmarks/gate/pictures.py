@@ -29,7 +29,7 @@ from benchmarks.gate.simulate import (
     read_simulated,
 )
 from benchmarks.gate.tables import NOISE_NAMES, PAGE, wilson
-from toolkit.gate.decision import CONTENDERS, HEAD
+from toolkit.gate.decision import HEAD, ROLES
 
 FOLDER = PAGE.parent / "images"
 REAL, SIMULATED = "real", "simulated from recorded noise"
@@ -71,8 +71,8 @@ def noise_picture() -> Figure:
         recording = read_recording(RECORDINGS[name])
         minutes = (np.cumsum(recording.took) - recording.took) / 60
         times = recording.times_of(["segment"])[:, :, 0]
-        for place, contender in enumerate(CONTENDERS):
-            axes[0, column].plot(minutes, times[:, place] / 1e6, ".", ms=3, label=contender)
+        for place, role in enumerate(ROLES):
+            axes[0, column].plot(minutes, times[:, place] / 1e6, ".", ms=3, label=role)
         axes[0, column].set_title(f"Processes {names[name]} ({REAL})")
         axes[1, column].plot(minutes, _ratios(recording), ".", ms=3, color="0.2")
         for limit in (0.9, 1.1):
@@ -87,8 +87,8 @@ def noise_picture() -> Figure:
 
 def _ratios(recording: Recording) -> NDArray[np.float64]:
     logs = np.log(recording.times_of(["segment"])[:, :, 0])
-    head = CONTENDERS.index(HEAD)
-    others = [place for place in range(len(CONTENDERS)) if place != head]
+    head = ROLES.index(HEAD)
+    others = [place for place in range(len(ROLES)) if place != head]
     ratios: NDArray[np.float64] = np.exp(logs[:, head] - logs[:, others].mean(axis=1))
     return ratios
 

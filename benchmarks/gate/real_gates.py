@@ -32,7 +32,7 @@ from toolkit.bench.prepared import prepare
 from toolkit.bench.schema import BenchReport
 from toolkit.bench.statistics import process_median
 from toolkit.bench.variants import Variant
-from toolkit.gate.decision import BASE, CONTENDERS, CONTROL, HEAD
+from toolkit.gate.decision import BASE, CONTROL, HEAD, ROLES
 from toolkit.gate.result import GateReport
 from toolkit.gate.run import GATE, run_gate
 from toolkit.host import available_cores
@@ -149,7 +149,7 @@ def measured_share(measurement: BenchReport, stage: str) -> float:
         variant.name: {one.round: process_median(one, 0, stage) for one in variant.rounds}
         for variant in measurement.variants
     }
-    whole = set.intersection(*(set(times[name]) for name in CONTENDERS))
+    whole = set.intersection(*(set(times[name]) for name in ROLES))
     logs = [
         np.log(times[HEAD][number])
         - (np.log(times[BASE][number]) + np.log(times[CONTROL][number])) / 2
@@ -190,8 +190,8 @@ def main() -> None:
 def _facts(model: Model) -> dict[str, Any]:
     settings = dataclasses.replace(GATE, threads=available_cores())
     with tempfile.TemporaryDirectory() as folder:
-        (contender,), _ = prepare(model, [Variant("onnx")], folder=Path(folder))
-    return facts_of(contender, default_photo(), settings)
+        (role,), _ = prepare(model, [Variant("onnx")], folder=Path(folder))
+    return facts_of(role, default_photo(), settings)
 
 
 def _add_line(path: Path, document: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ from toolkit.bench.photos import default_photo
 from toolkit.bench.prepared import prepare
 from toolkit.bench.run import Measurement
 from toolkit.bench.variants import Variant
-from toolkit.gate.decision import CONTENDERS
+from toolkit.gate.decision import ROLES
 from toolkit.gate.run import GATE
 from toolkit.host import available_cores
 from toolkit.hub.model import resolve_model
@@ -37,16 +37,14 @@ from toolkit.hub.model import resolve_model
 def main() -> None:
     options = _options()
     settings = dataclasses.replace(
-        GATE, threads=available_cores(), seed=options.seed, turns=not options.alone
+        GATE, threads=available_cores(), seed=options.seed, interleaved=not options.alone
     )
     photo = default_photo()
     with tempfile.TemporaryDirectory() as folder:
-        (contender,), _ = prepare(
-            resolve_model(options.model), [Variant("onnx")], folder=Path(folder)
-        )
-        _add_line(options.lines, {"facts": facts_of(contender, photo, settings)})
+        (role,), _ = prepare(resolve_model(options.model), [Variant("onnx")], folder=Path(folder))
+        _add_line(options.lines, {"facts": facts_of(role, photo, settings)})
         measurement = Measurement(
-            [dataclasses.replace(contender, name=name) for name in CONTENDERS],
+            [dataclasses.replace(role, name=name) for name in ROLES],
             [photo],
             settings,
             folder=Path(folder),
@@ -93,7 +91,7 @@ def _line(measurement: Measurement, began: float, took: float) -> dict[str, Any]
         "began": began,
         "took": took,
         "round": number,
-        "contenders": {
+        "roles": {
             times.name: dataclasses.asdict(one)
             for times in measurement.variants
             for one in times.rounds

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.bench.photos import BenchPhoto
-from toolkit.bench.prepared import Contender
+from toolkit.bench.prepared import PreparedVariant
 from toolkit.bench.schema import STAGES, Round, Settings
 from toolkit.bench.statistics import process_median
-from toolkit.gate.decision import CONTENDERS
+from toolkit.gate.decision import ROLES
 from toolkit.host import host_facts
 from toolkit.schema.records import read_record
 
@@ -43,7 +43,7 @@ class Recording:
     order : (rounds, 3) int64
         Which place in its round each process had.
     times : (rounds, 3, stages) float64
-        The process's median, nanoseconds; contenders in the order of `CONTENDERS`.
+        The process's median, nanoseconds; contenders in the order of `ROLES`.
     steal_ns, switches : (rounds, 3) int64
         CPU time that a hypervisor gave to others, and how often a thread lost its core, during the
         timed passes.
@@ -69,10 +69,10 @@ class Recording:
         return self.times[:, :, [self.stages.index(stage) for stage in stages]]
 
 
-def facts_of(contender: Contender, photo: BenchPhoto, settings: Settings) -> Facts:
+def facts_of(role: PreparedVariant, photo: BenchPhoto, settings: Settings) -> Facts:
     """Say on what is measured, as JSON takes it."""
     facts = {
-        "model": dataclasses.asdict(contender.model),
+        "model": dataclasses.asdict(role.model),
         "photo": dataclasses.asdict(photo.facts),
         "settings": dataclasses.asdict(settings),
         "host": dataclasses.asdict(host_facts()),
@@ -97,11 +97,11 @@ def condense(lines: Iterable[str]) -> Recording:
         if "facts" in document:
             facts = facts or document["facts"]
             continue
-        processes = document["contenders"]
-        if missing := [name for name in CONTENDERS if name not in processes]:
+        processes = document["roles"]
+        if missing := [name for name in ROLES if name not in processes]:
             failures += len(missing)
             continue
-        ended = [read_record(Round, processes[name]) for name in CONTENDERS]
+        ended = [read_record(Round, processes[name]) for name in ROLES]
         rows.append((document["began"], document["took"], ended))
     if facts is None or not rows:
         raise ValueError("no recording: " + ("no facts" if facts is None else "no round"))
@@ -137,7 +137,7 @@ def write_recording(path: Path, recording: Recording) -> None:
         "minutes": round(recording.minutes, 1),
         "failures": recording.failures,
         **recording.facts,
-        "contenders": CONTENDERS,
+        "roles": ROLES,
         "stages": recording.stages,
     }
     rounds = [

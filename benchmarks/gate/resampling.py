@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.bench.schema import WHOLE
-from toolkit.gate.decision import CONTENDERS, HEAD, Times
+from toolkit.gate.decision import HEAD, ROLES, Times
 
 BLOCK = 10
 """Rounds that stay together: drift and bursts of a recording last longer than a round."""
@@ -79,9 +79,9 @@ def heavy_tails(scene: Scene) -> Times:
 
 def drift(scene: Scene) -> Times:
     """Slow the machine down, also within a round, as if processes ran one after the other."""
-    rounds, contenders, _ = scene.times.shape
-    places = scene.random.permuted(np.tile(np.arange(contenders), (rounds, 1)), axis=1)
-    moment = scene.first + np.arange(rounds)[:, None] + places / contenders
+    rounds, roles, _ = scene.times.shape
+    places = scene.random.permuted(np.tile(np.arange(roles), (rounds, 1)), axis=1)
+    moment = scene.first + np.arange(rounds)[:, None] + places / roles
     slower: Times = np.exp(moment / DRIFT_ROUNDS * np.log1p(DRIFT))
     return scene.times * slower[:, :, None]
 
@@ -186,7 +186,7 @@ class Resampled:
     def _slowed(self, times: Times) -> Times:
         if self._slowdown is None:
             return times
-        head, unit = CONTENDERS.index(HEAD), self._stages.index(self._slowdown.stage)
+        head, unit = ROLES.index(HEAD), self._stages.index(self._slowdown.stage)
         extra = times[:, head, unit] * self._slowdown.share
         slowed = times.copy()
         slowed[:, head, unit] += extra

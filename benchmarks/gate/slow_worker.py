@@ -19,7 +19,7 @@ from pathlib import Path
 
 from toolkit import portrait
 from toolkit.bench import worker
-from toolkit.portrait import STAGES, Clock, Stage, Stopwatch
+from toolkit.portrait import STAGES, Stage, StageTimer, Stopwatch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -46,7 +46,7 @@ class Delay:
         self._last = 1
         self._owed = 0.0
 
-    def around(self, clock: Clock) -> Clock:
+    def around(self, clock: StageTimer) -> StageTimer:
         """Return the clock with the stage lengthened, within what the clock measures."""
 
         def longer(stage: Stage, /) -> AbstractContextManager[None]:

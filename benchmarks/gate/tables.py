@@ -89,7 +89,7 @@ def recordings_table() -> str:
         one = read_recording(path)
         spread = spread_of(one.times_of(STAGES))
         typical = np.median(one.times_of(["segment"])) / 1e6
-        how = "in turns" if one.facts["settings"]["turns"] else "one after the other"
+        how = "in turns" if one.facts["settings"]["interleaved"] else "one after the other"
         rows.append(
             [
                 f"`{path.name}`",

@@ -39,12 +39,12 @@ def weights(kernel: Kernel, size: float) -> Float:
     variance = (size**2 - 1) / 12
     if kernel == "gaussian":
         offsets = np.arange(-math.ceil(5 * math.sqrt(variance)), math.ceil(5 * variance**0.5) + 1)
-        bell = np.exp(-(offsets**2) / (2 * variance))
-        return np.asarray(np.outer(bell, bell) / bell.sum() ** 2, np.float64)
-    return disc(2 * math.sqrt(variance))
+        gaussian = np.exp(-(offsets**2) / (2 * variance))
+        return np.asarray(np.outer(gaussian, gaussian) / gaussian.sum() ** 2, np.float64)
+    return disk(2 * math.sqrt(variance))
 
 
-def disc(radius: float) -> Float:
+def disk(radius: float) -> Float:
     """Return each pixel's part of a disc: its slices' chords, cut to the pixel.
 
     >>> disc(0.4).tolist()
@@ -78,14 +78,14 @@ def convolve(image: NDArray[Any], kernel: Float) -> Float:
     )
 
 
-def to_light(levels: Float) -> Float:
+def to_linear_light(levels: Float) -> Float:
     """Turn sRGB levels into light; white counts for 1 / `HEADROOM`."""
     level = levels / 255
     linear = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
     return np.asarray(linear / (1 + HEADROOM - linear), np.float64)
 
 
-def from_light(light: Float) -> Float:
+def from_linear_light(light: Float) -> Float:
     """Turn light into sRGB levels, 0..255."""
     linear = np.clip(light * (1 + HEADROOM) / (1 + light), 0, 1)
     level = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
@@ -107,6 +107,6 @@ def blurred(picture: NDArray[np.uint8], kernel: Kernel, size: float) -> Float:
     """
     taps = weights(kernel, size)
     if kernel == "lens":
-        light = convolve(to_light(picture.astype(np.float64)), taps)
-        return from_light(np.maximum(light, 0))
+        light = convolve(to_linear_light(picture.astype(np.float64)), taps)
+        return from_linear_light(np.maximum(light, 0))
     return convolve(picture, taps)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from toolkit.backends import BackendFactory, BackendSpec
 from toolkit.backends.base import Closing, check_provider
-from toolkit.bench.worker import TURN_NS
+from toolkit.bench.worker import SLICE_NS
 from toolkit.errors import BackendError
 from toolkit.graphs import FrozenGraph
 from toolkit.graphs.network import Network
@@ -100,7 +100,7 @@ def logging(image: NDArray[np.uint8]) -> NDArray[np.int64]:
         line = f"{os.getpid()} {what} {time.monotonic()}\n"
         with Path(os.environ["STUB_LOG"]).open("a") as log:
             log.write(line)
-        time.sleep(TURN_NS / 1e9 if what == "begin" else 0)
+        time.sleep(SLICE_NS / 1e9 if what == "begin" else 0)
     return half_person(image)
 
 

@@ -155,7 +155,7 @@ def test_what_has_to_agree_is_named_and_forbids_a_verdict(write: Write, what: st
         ("runtime of onnx", with_variant(version="2.0")),
         ("ONNX file of onnx", with_variant(model=ModelFacts("net", "a" * 64, "f" * 64))),
         ("warm-ups", with_settings(warmup=9)),
-        ("turns", with_settings(turns=True)),
+        ("interleaved", with_settings(interleaved=True)),
     ],
 )
 def test_what_may_be_the_reason_is_named_and_forbids_nothing(
@@ -280,7 +280,7 @@ def test_the_two_kinds_of_files_are_not_mixed(write: Write, tmp_path: Path) -> N
         (b"\xff\xfe\x00", "is not JSON"),
         (b"[" * 100_000, "is not JSON"),
         (b"[]", "is not a bench report"),
-        (b'{"schema": "toolkit-bench", "version": 2}', "is damaged"),
+        (b'{"schema": "toolkit-bench", "version": 1}', "is damaged"),
         (b'{"schema": "toolkit-bench", "version": 99}', "is of schema version 99"),
         (b'{"machine_info": {}, "benchmarks": []}', "is damaged: there are no benchmarks"),
         (b'{"machine_info": [], "benchmarks": [1]}', "is damaged: machine_info is not"),

@@ -16,11 +16,7 @@ from hypothesis import strategies as st
 from tests.bench.reports import make_report
 from toolkit.bench.files import read_report, to_document, write_report
 from toolkit.bench.schema import BenchReport
-from toolkit.bench.statistics import summarise
-from toolkit.bench.variants import Variant
 from toolkit.errors import InputFileError, StoreError
-
-VERSION_1 = Path(__file__).parent / "fixtures" / "version1.json"
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +47,9 @@ def test_a_report_that_cant_be_written_is_an_error_of_the_store(
         (b"\xff\xfe\x00", "is not JSON"),
         (b"[" * 100_000, "is not JSON"),
         (b"[]", "is not a bench report"),
-        (b'{"schema": "something-else", "version": 1}', "is not a bench report"),
         (b'{"schema": "toolkit-bench"}', "is of schema version None"),
         (b'{"schema": "toolkit-bench", "version": 3}', "is of schema version 3"),
         (b'{"schema": "toolkit-bench", "version": [1]}', "is of schema version"),
-        (b'{"schema": "toolkit-bench", "version": 2}', "is damaged: created is missing"),
         (b'{"schema": "toolkit-bench", "version": 1}', "is damaged: created is missing"),
     ],
 )
@@ -134,43 +128,13 @@ def places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[st
         yield from places(item, (*path, key))
 
 
-def test_a_file_of_version_1_is_read_as_a_report_of_today(tmp_path: Path) -> None:
-    report = read_report(VERSION_1)
-    old = json.loads(VERSION_1.read_text())
-    assert report.baseline == "tf"
-    for times, before in zip(report.variants, old["backends"], strict=True):
-        assert times.name == before["name"]
-        assert times.variant == Variant(before["name"])
-        assert (times.version, times.threads) == (before["version"], before["threads"])
-        assert times.versions["onnxruntime"] == old["host"]["versions"]["onnxruntime"]
-        assert [round_.open_ns for round_ in times.rounds] == [
-            round_["open_ns"] for round_ in before["rounds"]
-        ]
-        assert times.rounds[0].photos[0].steal_ns is None
-    onnx, tf = (report.variant(name).model for name in ("onnx", "tf"))
-    assert onnx.onnx_sha256 == old["model"]["onnx_sha256"]
-    assert tf.onnx_sha256 is None
-    assert onnx.graph_sha256 == tf.graph_sha256 == old["model"]["graph_sha256"]
-    # what follows from it is what followed from it then
-    medians = {time["median_ns"] for time in old["summary"]["times"]}
-    assert {time.median_ns for time in summarise(report).times} == medians
-    write_report(tmp_path / "new.json", report)
-    assert read_report(tmp_path / "new.json") == report
-
-
-@pytest.mark.parametrize("version", [1, 2])
 @given(draw=st.data())
 def test_no_damage_gets_past_the_error_family(
     tmp_path_factory: pytest.TempPathFactory,
     report: BenchReport,
-    version: int,
     draw: st.DataObject,
 ) -> None:
-    document = (
-        json.loads(VERSION_1.read_text())
-        if version == 1
-        else json.loads(json.dumps(to_document(report)))
-    )
+    document = json.loads(json.dumps(to_document(report)))
     *way, last = draw.draw(st.sampled_from(list(places(document))))
     inner: Any = document
     for key in way:

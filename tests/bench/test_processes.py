@@ -97,12 +97,12 @@ def test_another_interpreter_measures_with_its_own_toolkit(other: Environment) -
     assert versions == {"onnx": toolkit.__version__, str(foreign): "0.0.other"}
 
 
-@pytest.mark.parametrize("turns", [False, True])
+@pytest.mark.parametrize("interleaved", [False, True])
 @pytest.mark.parametrize(("protocol", "side"), [(PROTOCOL - 1, "older"), (PROTOCOL + 1, "newer")])
 def test_another_protocol_is_refused_and_the_parent_says_which_side_is_older(
-    other: Environment, protocol: int, side: str, turns: bool
+    other: Environment, protocol: int, side: str, interleaved: bool
 ) -> None:
-    settings = dataclasses.replace(QUICK, turns=turns)
+    settings = dataclasses.replace(QUICK, interleaved=interleaved)
     other.speak(protocol)
     variant = Variant("onnx", python=other.python)
     with pytest.raises(BackendError) as caught:

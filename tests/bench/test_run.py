@@ -12,7 +12,7 @@ import pytest
 from toolkit.backends import BACKENDS
 from toolkit.bench import prepared, run
 from toolkit.bench.photos import BenchPhoto, default_photo, photo_from, synthetic_photo
-from toolkit.bench.prepared import Contender
+from toolkit.bench.prepared import PreparedVariant
 from toolkit.bench.processes import WORKER, Death
 from toolkit.bench.run import Measurement, run_bench
 from toolkit.bench.schema import Failure, ModelFacts, Settings, Skipped, default_baseline
@@ -33,9 +33,9 @@ def photo(height: int = 24, width: int = 32) -> BenchPhoto:
     )
 
 
-def contender(folder: Path, name: str, *, asked: bool = True) -> Contender:
+def prepared_variant(folder: Path, name: str, *, asked: bool = True) -> PreparedVariant:
     facts = ModelFacts("net", None, "c" * 64)
-    return Contender(name, Variant(name), folder / "net.onnx", facts, asked=asked)
+    return PreparedVariant(name, Variant(name), folder / "net.onnx", facts, asked=asked)
 
 
 def run_stubs(
@@ -47,7 +47,7 @@ def run_stubs(
 ) -> Measurement:
     (folder / "net.onnx").write_text("")
     measurement = Measurement(
-        [contender(folder, name, asked=asked) for name in names],
+        [prepared_variant(folder, name, asked=asked) for name in names],
         [photo()],
         settings,
         folder=folder,
@@ -62,7 +62,7 @@ def test_every_variant_runs_once_per_round(tmp_path: Path) -> None:
     settings = dataclasses.replace(QUICK, rounds=2)
     seen = []
     measurement = Measurement(
-        [contender(tmp_path, name) for name in ("half_person", "no_person")],
+        [prepared_variant(tmp_path, name) for name in ("half_person", "no_person")],
         [photo(), photo(10, 10)],
         settings,
         folder=tmp_path,

@@ -19,7 +19,7 @@ from toolkit.bench.schema import (
     Throughput,
     VariantTimes,
 )
-from toolkit.bench.stability import Caution
+from toolkit.bench.stability import StabilityWarning
 from toolkit.bench.statistics import Ratio, StageTime
 from toolkit.bench.variants import Variant
 from toolkit.host import HostFacts
@@ -35,7 +35,7 @@ def test_every_field_is_documented() -> None:
     }
     kinds = (
         *(BenchReport, HostFacts, ModelFacts, PhotoFacts, Settings, VariantTimes, Variant, Round),
-        *(PhotoTimes, Throughput, Skipped, Failure, StageTime, Ratio, Caution),
+        *(PhotoTimes, Throughput, Skipped, Failure, StageTime, Ratio, StabilityWarning),
     )
     fields = {field.name for kind in kinds for field in dataclasses.fields(kind)}
     assert documented == fields | {"schema", "version", "summary"}

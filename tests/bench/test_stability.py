@@ -13,9 +13,9 @@ from toolkit.bench.stability import (
     LOAD,
     SCATTER,
     SUBJECT,
-    load_cautions,
-    scatter_caution,
-    subject_cautions,
+    load_warnings,
+    scatter_warning,
+    subject_warnings,
 )
 from toolkit.bench.statistics import summarise
 
@@ -46,7 +46,7 @@ def report_of(*processes: dict[str, Any]) -> BenchReport:
 
 
 def test_an_idle_machine_gives_no_caution() -> None:
-    assert list(load_cautions(report_of({}, {}, {}))) == []
+    assert list(load_warnings(report_of({}, {}, {}))) == []
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_an_idle_machine_gives_no_caution() -> None:
     ],
 )
 def test_other_load_is_said_in_words(used: dict[str, int], words: str) -> None:
-    (caution,) = load_cautions(report_of({}, used, {}))
-    assert (caution.kind, caution.variant, caution.photo) == (LOAD, "onnx", 0)
-    assert caution.text.startswith("other load: ")
-    assert words in caution.text
-    assert "1 of 3 processes" in caution.text
+    (warning,) = load_warnings(report_of({}, used, {}))
+    assert (warning.kind, warning.variant, warning.photo) == (LOAD, "onnx", 0)
+    assert warning.text.startswith("other load: ")
+    assert words in warning.text
+    assert "1 of 3 processes" in warning.text
 
 
 @pytest.mark.parametrize(
@@ -74,34 +74,34 @@ def test_other_load_is_said_in_words(used: dict[str, int], words: str) -> None:
     ],
 )
 def test_a_little_of_it_is_usual(used: dict[str, int]) -> None:
-    assert list(load_cautions(report_of({}, used, {}))) == []
+    assert list(load_warnings(report_of({}, used, {}))) == []
 
 
 def test_what_the_system_does_not_say_is_no_load() -> None:
     unknown = {"wall_ns": None, "steal_ns": None, "involuntary_switches": None, "cpu_ns": 1}
-    assert list(load_cautions(report_of(unknown, {}, unknown))) == []
-    assert list(load_cautions(report_of({"steal_ns": None, "involuntary_switches": None}))) == []
+    assert list(load_warnings(report_of(unknown, {}, unknown))) == []
+    assert list(load_warnings(report_of({"steal_ns": None, "involuntary_switches": None}))) == []
 
 
 def test_unstable_stages_stand_in_one_caution() -> None:
-    (caution,) = scatter_caution("tf", 1, [("segment", 0.2), ("whole", 0.10), ("blur", 0.15)])
-    assert (caution.kind, caution.variant, caution.photo) == (SCATTER, "tf", 1)
-    assert "segment 20%, blur 15%;" in caution.text
-    assert scatter_caution("tf", 1, [("segment", 0.1)]) == []
+    (warning,) = scatter_warning("tf", 1, [("segment", 0.2), ("whole", 0.10), ("blur", 0.15)])
+    assert (warning.kind, warning.variant, warning.photo) == (SCATTER, "tf", 1)
+    assert "segment 20%, blur 15%;" in warning.text
+    assert scatter_warning("tf", 1, [("segment", 0.1)]) == []
 
 
 def test_a_photo_without_the_subject_is_named_with_what_was_cut_out() -> None:
     report = report_of({"subject_found": False, "subject": 7}, {})
-    (caution,) = summarise(report).cautions
-    assert (caution.kind, caution.variant, caution.photo) == (SUBJECT, "onnx", 0)
-    assert caution.text.startswith("no person in this photo; label 7 was cut out instead")
-    assert list(subject_cautions(report_of({}, {}))) == []
+    (warning,) = summarise(report).warnings
+    assert (warning.kind, warning.variant, warning.photo) == (SUBJECT, "onnx", 0)
+    assert warning.text.startswith("no person in this photo; label 7 was cut out instead")
+    assert list(subject_warnings(report_of({}, {}))) == []
 
 
 def test_a_summary_has_the_cautions_of_its_variants() -> None:
     report = make_report({"tf": [[100], [100], [100]], "onnx": [[80], [100], [120]]}, photos=2)
-    cautions = summarise(report).cautions
-    assert {(caution.kind, caution.variant, caution.photo) for caution in cautions} == {
+    warnings = summarise(report).warnings
+    assert {(warning.kind, warning.variant, warning.photo) for warning in warnings} == {
         (SCATTER, "onnx", 0),
         (SCATTER, "onnx", 1),
     }

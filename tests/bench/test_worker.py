@@ -147,9 +147,9 @@ def test_warm_ups_end_when_the_passes_are_steady(
     monkeypatch.setattr(warmup, "TOLERANCE", 1e9)
     for times in measure(dataclasses.replace(request_, warmup=50)).measured.photos:
         assert len(times.warmup_ns) == 2 * warmup.WINDOW
-        assert times.steady is True
+        assert times.warmed_up is True
     for times in measure(request_).measured.photos:
-        assert times.steady is None  # three passes can't tell
+        assert times.warmed_up is None  # three passes can't tell
 
 
 def test_threads_that_share_the_session_are_timed_apart(

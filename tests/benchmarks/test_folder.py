@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import folder as benchmark
-from benchmarks.folder import SIDES, make_photos, measure_one, report
+from benchmarks.folder import VARIANTS, make_photos, measure_one, report
 from tests.support.samples import random_photo
 from toolkit.imaging import read_photo, write_photo
-from toolkit.serving.batch import Crew
+from toolkit.serving.batch import WorkerPlan
 
 
 @pytest.fixture
@@ -33,15 +33,15 @@ def test_photos_are_of_many_sizes_and_the_same_each_time(made: Path, tmp_path: P
     assert all(700 < height < 1600 and 700 < width < 1600 for height, width, _ in sizes)
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_each_side_measures(
-    side: str, made: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+    variant: str, made: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    two = Crew(2, 1)
+    two = WorkerPlan(2, 1)
     monkeypatch.setattr(benchmark, "share_cores", lambda *_: two)  # where there is one core, too
-    part = measure_one(side, made, "mnv2_dm05_person", 1, 2)
+    part = measure_one(variant, made, "mnv2_dm05_person", 1, 2)
     assert part.rate > 0
-    assert sorted(part.peaks) == ([1, 2] if side in ("tutorial", "natural") else [])
+    assert sorted(part.peaks) == ([1, 2] if variant in ("tutorial", "natural") else [])
 
 
 def test_each_style_is_held_against_what_promises_it() -> None:

@@ -47,7 +47,7 @@ from toolkit.bench.prepared import prepare
 from toolkit.bench.run import Measurement
 from toolkit.bench.schema import STAGES
 from toolkit.bench.variants import Variant
-from toolkit.gate.decision import BASE, CONTENDERS, CONTROL, HEAD, Times
+from toolkit.gate.decision import BASE, CONTROL, HEAD, ROLES, Times
 from toolkit.gate.plan import Plan
 from toolkit.gate.run import GATE
 from toolkit.hub.model import resolve_model
@@ -58,8 +58,8 @@ UNITS = ("segment", "mask", "whole")
 
 def numbered(rounds: int = 50) -> Times:
     """Times that say which round, contender and unit they are of."""
-    round_, contender, unit = np.indices((rounds, 3, len(UNITS)))
-    times: Times = 1e6 * (1 + round_) + 1e3 * (1 + contender) + unit
+    round_, role, unit = np.indices((rounds, 3, len(UNITS)))
+    times: Times = 1e6 * (1 + round_) + 1e3 * (1 + role) + unit
     return times
 
 
@@ -88,10 +88,10 @@ def test_a_block_goes_on_at_the_next_look() -> None:
 
 def test_who_is_base_head_and_control_is_drawn_anew_in_each_round() -> None:
     times = drawn(300)
-    contenders = times[:, :, 0] % 1e6 // 1e3
-    assert (np.sort(contenders, axis=1) == [1, 2, 3]).all()
+    roles = times[:, :, 0] % 1e6 // 1e3
+    assert (np.sort(roles, axis=1) == [1, 2, 3]).all()
     for place in range(3):
-        counts = np.unique(contenders[:, place], return_counts=True)[1]
+        counts = np.unique(roles[:, place], return_counts=True)[1]
         assert counts.min() > 70  # of 100
 
 
@@ -104,7 +104,7 @@ def test_a_process_keeps_its_stages_together() -> None:
 def test_a_slowdown_lengthens_the_head_in_its_stage_and_the_whole_by_as_much(stage: str) -> None:
     before, after = drawn(), drawn(slowdown=Slowdown(stage, 0.2))
     extra = after - before
-    unit, head = UNITS.index(stage), CONTENDERS.index(HEAD)
+    unit, head = UNITS.index(stage), ROLES.index(HEAD)
     assert extra[:, head, unit] == pytest.approx(before[:, head, unit] * 0.2)
     assert extra[:, head, 2] == pytest.approx(extra[:, head, unit])
     extra[:, head, [unit, 2]] = 0
@@ -225,16 +225,16 @@ def module(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_recording_is_condensed_to_medians_and_read_again(tmp_path: Path) -> None:
-    report = make_report({name: [[10, 30, 20], [40, 50, 60]] for name in CONTENDERS})
+    report = make_report({name: [[10, 30, 20], [40, 50, 60]] for name in ROLES})
     lines = tmp_path / "rounds.jsonl"
     documents: list[object] = [{"facts": {"model": {}, "photo": {}, "settings": {}, "host": {}}}]
     for number in range(2):
         processes = {
             times.name: dataclasses.asdict(times.rounds[number]) for times in report.variants
         }
-        documents.append({"began": 100.0 + number, "took": 6.0, "contenders": processes})
+        documents.append({"began": 100.0 + number, "took": 6.0, "roles": processes})
     broken = {name: processes[name] for name in (BASE, HEAD)}
-    documents.append({"began": 102.0, "took": 1.0, "contenders": broken})
+    documents.append({"began": 102.0, "took": 1.0, "roles": broken})
     lines.write_text("".join(json.dumps(document) + "\n" for document in documents))
     small = tmp_path / "noise.json"
     run = module("condense", str(lines), str(small))
@@ -264,7 +264,7 @@ def test_the_committed_recordings_are_small_and_long_enough(path: Path) -> None:
     assert path.stat().st_size < 200_000
     assert recording.minutes >= (10 if path == RECORDINGS[FAST] else 60)
     assert recording.failures == 0
-    assert recording.facts["settings"]["turns"] == (path != RECORDINGS[ALONE])
+    assert recording.facts["settings"]["interleaved"] == (path != RECORDINGS[ALONE])
 
 
 def test_the_committed_figures_are_of_the_default_plan_and_the_committed_recordings() -> None:
@@ -349,12 +349,12 @@ def test_the_slow_interpreter_lengthens_its_stage(tmp_path: Path) -> None:
         for name, share in ((BASE, 0.0), (HEAD, 3.0), (CONTROL, 0.0))
     }
     model = resolve_model("mnv2_dm05_person")
-    contenders = [
+    roles = [
         dataclasses.replace(prepare(model, [variant], folder=tmp_path)[0][0], name=name)
         for name, variant in variants.items()
     ]
     settings = dataclasses.replace(GATE, iterations=5, warmup=2)
-    measurement = Measurement(contenders, [synthetic_photo()], settings, folder=tmp_path)
+    measurement = Measurement(roles, [synthetic_photo()], settings, folder=tmp_path)
     for _ in range(3):
         measurement.add_round()
     assert not measurement.failures

@@ -27,7 +27,7 @@ from benchmarks.quality.figures import (
     ssim,
 )
 from benchmarks.quality.halo import BOX, FILLS, FITTED, look_behind, report_halo, undecidable
-from benchmarks.quality.kernels import Kernel, blurred, convolve, disc, weights
+from benchmarks.quality.kernels import Kernel, blurred, convolve, disk, weights
 from benchmarks.quality.report import (
     failures,
     gains,
@@ -197,7 +197,7 @@ def test_a_kernel_has_its_size(kernel: Kernel, size: float) -> None:
 
 
 def test_a_disc_has_its_area() -> None:
-    taps = disc(5.3)
+    taps = disk(5.3)
     assert taps.max() == pytest.approx(1 / (math.pi * 5.3**2), rel=1e-4)
     assert len(taps) == 11
 
@@ -216,8 +216,8 @@ def test_a_convolution_is_the_sum_it_is_defined_as() -> None:
 
 def test_light_is_inverted() -> None:
     levels = np.arange(256.0)
-    light = kernels.to_light(levels)
-    assert np.allclose(kernels.from_light(light), levels, atol=1e-3)
+    light = kernels.to_linear_light(levels)
+    assert np.allclose(kernels.from_linear_light(light), levels, atol=1e-3)
     assert light[255] == pytest.approx(1 / kernels.HEADROOM)
 
 

@@ -8,14 +8,15 @@ import pytest
 
 pytest.importorskip("av", reason="videos need the video extra")
 
-from benchmarks.video import SIDES, WARM_UP, measure_one, measure_stages, report, write_clip
+from benchmarks.video import VARIANTS, WARM_UP, measure_one, measure_stages, report, write_clip
 from toolkit.video import VideoReader
 
 
 def test_the_ratio_is_the_median_over_rounds() -> None:
     rates = {"tutorial": [4.0, 2.0, 5.0], "toolkit": [40.0, 40.0, 20.0]}
     found = {
-        side: [{"fps": rate, "cpu": 70.0, "mb": 50.0} for rate in rates[side]] for side in SIDES
+        variant: [{"fps": rate, "cpu": 70.0, "mb": 50.0} for rate in rates[variant]]
+        for variant in VARIANTS
     }
     assert report(found).splitlines() == [
         "tutorial: 4.00 frames per second, 70 ms of CPU for each, 50 MB",
@@ -31,10 +32,10 @@ def test_the_clip_has_its_size_and_its_frames(tmp_path: Path) -> None:
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("side", SIDES)
-def test_each_side_does_a_clip(side: str, home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_each_side_does_a_clip(variant: str, home: Path, tmp_path: Path) -> None:
     write_clip(tmp_path / "clip.mp4", 2, 90, 160)
-    found = measure_one(side, tmp_path / "clip.mp4", "mnv2_dm05_person")
+    found = measure_one(variant, tmp_path / "clip.mp4", "mnv2_dm05_person")
     assert found["fps"] > 0
     assert found["cpu"] > 0
     assert found["mb"] > 20

@@ -112,9 +112,9 @@ def test_processes_take_turns_where_that_is_asked_for(
 ) -> None:
     measured["report"] = without_failures(measured["report"])
     assert toolkit("bench", photo).code == 0
-    assert measured["settings"].turns is False
+    assert measured["settings"].interleaved is False
     assert toolkit("bench", photo, "--turns").code == 0
-    assert measured["settings"].turns is True
+    assert measured["settings"].interleaved is True
 
 
 def test_an_unstable_time_is_called_so(
@@ -132,7 +132,7 @@ def test_cpu_memory_and_throughput_have_rows(
     report = without_failures(make_report({"onnx": [[1_000_000]]}))
     round_ = report.variants[0].rounds[0]
     times = dataclasses.replace(
-        round_.photos[0], cpu_ns=2_500_000, steady=False, throughput=Throughput(3, 6, 2 * 10**9)
+        round_.photos[0], cpu_ns=2_500_000, warmed_up=False, throughput=Throughput(3, 6, 2 * 10**9)
     )
     round_ = dataclasses.replace(round_, max_rss_bytes=123_456_789, photos=(times,))
     variant = dataclasses.replace(report.variants[0], rounds=(round_,))

@@ -21,7 +21,7 @@ from toolkit.bench.variants import Variant
 from toolkit.cli.gate_plan import plan_from
 from toolkit.errors import BackendError, UsageError
 from toolkit.gate import run
-from toolkit.gate.decision import CONTENDERS
+from toolkit.gate.decision import ROLES
 from toolkit.gate.plan import Plan
 from toolkit.gate.result import GateReport
 from toolkit.host import available_cores
@@ -90,7 +90,7 @@ def test_the_exit_code_is_the_verdicts_and_the_last_line_says_it(
     assert ("head, round 3: died of signal 9" in outcome.stderr) == bool(failures)
     # whatever the verdict, every file is there
     report = read_report(files["gate.json"])
-    assert [times.name for times in report.variants] == list(CONTENDERS)
+    assert [times.name for times in report.variants] == list(ROLES)
     assert report.failures == tuple(failures)
     root = ET.fromstring(files["gate.xml"].read_bytes())  # noqa: S314 - made here
     assert (int(root.attrib["failures"]) + int(root.attrib["errors"]) > 0) == (code != 0)
@@ -240,7 +240,7 @@ def test_the_options_reach_the_gate(toolkit: Command, asked: dict[str, Any], pho
     assert (asked["budget_seconds"], asked["time_limit"]) == (60, 30)
     settings: Settings = asked["settings"]
     assert (settings.iterations, settings.timed_seconds) == (3, None)
-    assert (settings.threads, settings.turns) == (1, True)
+    assert (settings.threads, settings.interleaved) == (1, True)
     assert asked["plan"] == Plan(
         stages=("load", "blur"),
         threshold=0.05,
@@ -397,9 +397,7 @@ def test_the_bundled_network_against_itself_end_to_end(
     assert document["verdict"] in ("same", "faster")
     assert (document["rounds"], document["groups"].keys()) == (6, {"whole"})
     report = read_report(output)
-    assert {times.name: len(times.rounds) for times in report.variants} == dict.fromkeys(
-        CONTENDERS, 6
-    )
+    assert {times.name: len(times.rounds) for times in report.variants} == dict.fromkeys(ROLES, 6)
     assert not report.failures
     (case,) = ET.fromstring(junit.read_bytes()).iter("testcase")  # noqa: S314 - made here
     assert case.attrib["name"] == "whole"

@@ -64,7 +64,7 @@ def test_json_holds_everything(toolkit: Command, fetched: str, home: Path) -> No
         source.archive_sha256,
         "first use",
     )
-    assert mine["room"] == Store.default().room(fetched) > 200_000
+    assert mine["room"] == Store.default().size_on_disk(fetched) > 200_000
     assert models[CATALOG.bundled.name]["bundled"] is True
 
 
@@ -103,10 +103,10 @@ def test_a_missing_graph_is_said(toolkit: Command, fetched: str) -> None:
 def test_removing_says_how_much_it_freed(toolkit: Command, fetched: str) -> None:
     store = Store.default()
     publish_export(store.export_path(fetched, "plain", 18), bytes(1000), b"{}")
-    room = store.room(fetched)
+    size_on_disk = store.size_on_disk(fetched)
     outcome = toolkit("models", "--remove", fetched, "--json")
     document = json.loads(outcome.stdout)
-    assert (document["removed"], document["freed"]) == (fetched, room)
+    assert (document["removed"], document["freed"]) == (fetched, size_on_disk)
     assert store.names() == []
     assert list(store.exported.iterdir()) == []
 

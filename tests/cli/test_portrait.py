@@ -160,26 +160,26 @@ def test_compare_shows_photo_tutorial_and_this_one(
 def test_pictures_of_a_transparent_photo_of_16_bits_have_8(
     toolkit: Command, painted: PaintedBackend, tmp_path: Path
 ) -> None:
-    deep = np.random.default_rng(0).integers(0, 65536, (60, 80, 4)).astype(np.uint16)
-    write_photo(tmp_path / "deep.png", deep[..., :3], deep[..., 3])
+    sixteen_bit = np.random.default_rng(0).integers(0, 65536, (60, 80, 4)).astype(np.uint16)
+    write_photo(tmp_path / "deep.png", sixteen_bit[..., :3], sixteen_bit[..., 3])
     options = ("--stages", "--overlay", "--compare")
     assert toolkit("portrait", tmp_path / "deep.png", *options).code == 0
-    shown = read_photo(tmp_path / "deep.overlay.png", deep=True)
+    shown = read_photo(tmp_path / "deep.overlay.png", sixteen_bit=True)
     assert shown.alpha is not None
     assert shown.alpha.dtype == np.uint8
-    assert np.array_equal(shown.alpha, eight_bits(deep[..., 3]))
+    assert np.array_equal(shown.alpha, eight_bits(sixteen_bit[..., 3]))
 
 
 def test_sixteen_bits_stay_sixteen(
     toolkit: Command, painted: PaintedBackend, tmp_path: Path
 ) -> None:
     path = tmp_path / "deep.png"
-    deep = np.random.default_rng(0).integers(0, 65536, (60, 80, 3)).astype(np.uint16)
-    cv2.imwrite(str(path), deep)
+    sixteen_bit = np.random.default_rng(0).integers(0, 65536, (60, 80, 3)).astype(np.uint16)
+    cv2.imwrite(str(path), sixteen_bit)
     assert toolkit("portrait", path, "--stages", "--overlay", "--compare").code == 0
-    made = read_photo(tmp_path / "deep.portrait.png", deep=True).bgr
+    made = read_photo(tmp_path / "deep.portrait.png", sixteen_bit=True).bgr
     assert made.dtype == np.uint16
-    assert np.array_equal(made, make_portrait(deep, painted).image)
+    assert np.array_equal(made, make_portrait(sixteen_bit, painted).image)
 
 
 def test_the_kernels_range_is_the_librarys(toolkit: Command) -> None:
@@ -251,7 +251,7 @@ def test_16_bits_are_kept_but_in_the_tutorials_style(
     write_photo(tmp_path / "a.png", levels[..., :3], levels[..., 3])
     options = ("--subject", "cat", "--style", style)
     assert toolkit("portrait", tmp_path / "a.png", *options).code == 0
-    made = read_photo(tmp_path / "a.portrait.png", deep=True)
+    made = read_photo(tmp_path / "a.portrait.png", sixteen_bit=True)
     expected = levels if kept else eight_bits(levels)
     assert made.alpha is not None
     assert made.bgr.dtype == expected.dtype

@@ -19,7 +19,7 @@ from toolkit.bench.files import read_report
 from toolkit.evaluate.files import read_evaluation
 from toolkit.hub.store import Store
 from toolkit.recommend.config import read_config
-from toolkit.report.gather import frontier_of
+from toolkit.report.gather import pareto_front_of
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def test_the_frontier_the_choice_and_the_command_that_uses_it_are_printed(
     head, _, names, *rest = done.stdout.splitlines()
     assert head.endswith("reference onnx:net+exact: IoU 0.9500")
     assert names.split()[0] == "frontier"
-    frontier = [line.split() for line in rest[: rest.index("")]]
-    assert [(row[0], row[-3], row[-2]) for row in frontier] == [
+    pareto_front = [line.split() for line in rest[: rest.index("")]]
+    assert [(row[0], row[-3], row[-2]) for row in pareto_front] == [
         ("onnx:net+fast@threads=2", "0.9470", "0.0030"),
         ("onnx:net+exact@threads=2", "0.9500", "0.0000"),
     ]
@@ -156,7 +156,9 @@ def test_the_results_make_a_page_with_the_frontier(
 ) -> None:
     toolkit(*RECOMMEND, "--results", "results")
     report = read_report(desk / "results/bench.json")
-    view = frontier_of(report, 0, read_evaluation(desk / "results/quality.json"), "quality.json")
+    view = pareto_front_of(
+        report, 0, read_evaluation(desk / "results/quality.json"), "quality.json"
+    )
     assert not view.unjoined
     assert {report.variants[point.variant].name: point.mean_iou for point in view.points} == {
         "onnx:net+fast@threads=2": 0.947,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Command
+from tests.conftest import Command
 from tests.evaluate.evaluations import make_evaluation
 from tests.report.pages import ROUNDS, report_of
 from toolkit.bench.files import write_report
@@ -75,12 +75,6 @@ def test_photos_are_shown_with_mask_and_portrait_and_the_page_stays_small(
     assert page.stat().st_size < 2_000_000
 
 
-def test_a_result_of_the_older_schema_is_read(toolkit: Command, tmp_path: Path) -> None:
-    old = ROOT / "tests/bench/fixtures/version1.json"
-    outcome = toolkit("report", old, "-o", tmp_path / "page.html")
-    assert outcome.code == 0, outcome.stderr
-
-
 def test_an_evaluation_puts_quality_against_time(
     toolkit: Command, result: Path, tmp_path: Path
 ) -> None:
@@ -88,7 +82,7 @@ def test_an_evaluation_puts_quality_against_time(
     write_evaluation(quality, make_evaluation({"onnx": [0.9], "tf": [0.9], "opencv": [0.9]}))
     outcome = toolkit("report", quality, result, "-o", page)
     assert outcome.code == 0, outcome.stderr
-    assert "street, p0.jpg: frontier: onnx\n" in outcome.stdout
+    assert "street, p0.jpg: Pareto front: onnx\n" in outcome.stdout
     assert "quality.json and result.json: opencv was not measured" in outcome.stderr
     assert "dominated by onnx" in page.read_text()
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.holding import held_up
 from toolkit.errors import StoreError
-from toolkit.files.atomic import claimed, partial_path, sha256_of, sweep, write_atomically
+from toolkit.files.atomic import claimed, partial_path, remove_stale, sha256_of, write_atomically
 from toolkit.hub.publish import publish_export
 
 
@@ -36,8 +36,8 @@ def test_a_claim_sweeps_what_died_and_leaves_what_others_write(tmp_path: Path) -
     path = tmp_path / "clip.mp4"
     dead = tmp_path / ".clip.mp4.0123456789abcdef.partial"
     others = tmp_path / ".other.mp4.0123456789abcdef.partial"
-    for leftover in (dead, others):
-        leftover.touch()
+    for stale in (dead, others):
+        stale.touch()
     with claimed(path) as first:
         assert not dead.exists()
         with claimed(path) as second:
@@ -112,7 +112,7 @@ write_atomically(Path(sys.argv[1]), b"whole")
 def test_what_a_living_process_writes_is_not_swept(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with held_up(WRITING, path, tmp_path) as (other, unfinished):
-        sweep(tmp_path, {"file"})
+        remove_stale(tmp_path, {"file"})
         with claimed(path):
             assert unfinished.exists()
         write_atomically(path, b"meanwhile")
@@ -129,11 +129,11 @@ def test_what_a_killed_process_wrote_is_swept_by_the_next_that_writes_the_name(
     with held_up(WRITING, path, tmp_path) as (other, unfinished):
         other.kill()
         other.wait()
-    sweep(tmp_path, {"another"})
+    remove_stale(tmp_path, {"another"})
     assert unfinished.exists()
-    sweep(tmp_path, {"file"})
+    remove_stale(tmp_path, {"file"})
     assert not unfinished.exists()
-    sweep(tmp_path / "nowhere", {"file"})
+    remove_stale(tmp_path / "nowhere", {"file"})
 
 
 def test_a_file_swept_before_it_is_locked_is_begun_anew(
@@ -143,12 +143,14 @@ def test_a_file_swept_before_it_is_locked_is_begun_anew(
 
     def after_a_sweep(file: IO[bytes] | int, how: int) -> None:
         if how == fcntl.LOCK_EX and next(late, False):
-            sweep(tmp_path, {"file"})
+            remove_stale(tmp_path, {"file"})
             assert list(tmp_path.iterdir()) == []
         lock(file, how)
 
     monkeypatch.setattr(fcntl, "flock", after_a_sweep)
-    monkeypatch.setattr(os, "fsync", lambda _: sweep(tmp_path, {"file"}))  # when it is written
+    monkeypatch.setattr(
+        os, "fsync", lambda _: remove_stale(tmp_path, {"file"})
+    )  # when it is written
     write_atomically(tmp_path / "file", b"content")
     assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [
         ("file", b"content")
@@ -162,11 +164,11 @@ def test_a_file_system_without_locks_takes_files_and_nothing_is_swept_there(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refused)
-    leftover = partial_path(tmp_path / "file")
-    leftover.touch()
-    sweep(tmp_path, {"file"})
+    stale = partial_path(tmp_path / "file")
+    stale.touch()
+    remove_stale(tmp_path, {"file"})
     write_atomically(tmp_path / "file", b"content")
-    assert {path.name for path in tmp_path.iterdir()} == {"file", leftover.name}
+    assert {path.name for path in tmp_path.iterdir()} == {"file", stale.name}
 
 
 def test_a_system_without_fcntl_writes_and_sweeps_all_the_same(tmp_path: Path) -> None:
@@ -176,8 +178,8 @@ import sys
 sys.modules["fcntl"] = None
 from pathlib import Path
 from tests.support.holding import held_up
-from toolkit.files.atomic import claimed, sweep, write_atomically
-sweep(Path({str(tmp_path)!r}), {{"file"}})
+from toolkit.files.atomic import claimed, remove_stale, write_atomically
+remove_stale(Path({str(tmp_path)!r}), {{"file"}})
 write_atomically(Path({str(tmp_path / "file")!r}), b"content")
 with claimed(Path({str(tmp_path / "clip.mp4")!r})) as partial:
     partial.replace({str(tmp_path / "clip.mp4")!r})

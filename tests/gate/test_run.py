@@ -13,7 +13,7 @@ import pytest
 
 from tests.bench.reports import make_round
 from toolkit.bench.photos import BenchPhoto
-from toolkit.bench.prepared import Contender
+from toolkit.bench.prepared import PreparedVariant
 from toolkit.bench.schema import Failure, Round, Settings, VariantTimes
 from toolkit.bench.variants import Variant
 from toolkit.errors import BackendError, UsageError
@@ -45,7 +45,7 @@ class FakeMeasurement:
 
     def __init__(
         self,
-        contenders: Sequence[Contender],
+        prepared_variants: Sequence[PreparedVariant],
         photos: Sequence[BenchPhoto],
         settings: Settings,
         *,
@@ -53,12 +53,12 @@ class FakeMeasurement:
         time_limit: float,  # noqa: ARG002 - likewise
     ) -> None:
         type(self).made = self
-        self.contenders = contenders
+        self.prepared_variants = prepared_variants
         self.settings = settings
         self.rounds = 0
         self.failures: tuple[Failure, ...] = ()
         self._photos = len(photos)
-        self._done: dict[str, list[Round]] = {one.name: [] for one in contenders}
+        self._done: dict[str, list[Round]] = {one.name: [] for one in prepared_variants}
         self._random = np.random.default_rng(0)
 
     @property
@@ -67,12 +67,12 @@ class FakeMeasurement:
             VariantTimes(
                 one.name, one.variant, one.model, "1", "CPU", 1, "3.11.9", {}, tuple(rounds)
             )
-            for one in self.contenders
+            for one in self.prepared_variants
             if (rounds := self._done[one.name])
         )
 
     def add_round(self, ended: Callable[[], None]) -> None:
-        for one in self.contenders:
+        for one in self.prepared_variants:
             if (one.name, self.rounds) in self.dies:
                 failure = Failure(one.name, self.rounds, f"{one.name} died", "its last words")
                 self.failures += (failure,)
@@ -116,7 +116,7 @@ def gate(plan: Plan = PLAN, photos: int = 1, **options: Any) -> GateReport:
 
 def test_the_control_is_the_base_again_under_another_name(fake: type[FakeMeasurement]) -> None:
     report = gate()
-    base, head, control = fake.made.contenders
+    base, head, control = fake.made.prepared_variants
     assert [one.name for one in (base, head, control)] == ["base", "head", "control"]
     assert control == dataclasses.replace(base, name="control")
     assert (base.variant, head.variant) == (BASE, HEAD)
@@ -129,7 +129,7 @@ def test_equal_code_passes_at_the_first_look(fake: type[FakeMeasurement]) -> Non
     assert report.groups == {MODEL: Verdict.SAME, CORE: Verdict.SAME}
     assert (report.rounds, report.fresh_rounds) == (PLAN.looks[0], 0)
     assert report.measurement.settings.rounds == PLAN.looks[0]
-    assert report.measurement.settings.turns
+    assert report.measurement.settings.interleaved
 
 
 def test_a_slower_stage_is_blamed_and_the_other_group_is_not(fake: type[FakeMeasurement]) -> None:

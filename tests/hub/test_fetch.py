@@ -385,11 +385,11 @@ def test_a_folder_in_the_way_is_named(tmp_path: Path, home: Path) -> None:
 
 
 def test_leftovers_of_killed_runs_are_swept(tmp_path: Path, home: Path) -> None:
-    leftover = home / "models" / ".m.0123456789abcdef.partial"
-    leftover.mkdir(parents=True)
-    (leftover / "frozen_inference_graph.pb").write_bytes(b"half")
+    stale = home / "models" / ".m.0123456789abcdef.partial"
+    stale.mkdir(parents=True)
+    (stale / "frozen_inference_graph.pb").write_bytes(b"half")
     fetch_model(origin=write_archive(tmp_path / "m.tar.gz", member()))
-    assert not leftover.exists()
+    assert not stale.exists()
 
 
 def test_two_at_once_in_one_program_end_with_one_model(

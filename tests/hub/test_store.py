@@ -178,13 +178,13 @@ def test_removing_frees_graph_record_and_exports_of_that_model_alone(here: Store
         publish_export(path, b"onnx", b"{}")
     left_by_a_kill = atomic.partial_path(mine)
     left_by_a_kill.write_bytes(b"")
-    assert here.room("some_model") == 5 + len(SOURCE.to_json()) + 4 + 2
+    assert here.size_on_disk("some_model") == 5 + len(SOURCE.to_json()) + 4 + 2
     assert here.remove("some_model") == 5 + len(SOURCE.to_json()) + 4 + 2
     assert here.names() == ["some_model.2"]
     assert here.exports("some_model") == []
     assert here.exports("some_model.2") == [other, other.with_name(other.name + ".json")]
     assert hidden(here.models) == hidden(here.exported) == []
-    assert here.room("some_model") == 0
+    assert here.size_on_disk("some_model") == 0
 
 
 def test_exports_alone_can_be_removed(here: Store) -> None:

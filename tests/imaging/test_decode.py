@@ -60,8 +60,8 @@ def test_the_exif_orientation_is_applied_once(
     plain = saved(tmp_path / f"plain{suffix}", Image.fromarray(RGB))
     turned = saved(tmp_path / f"turned{suffix}", Image.fromarray(RGB), exif=exif)
     expected = upright(read_photo(plain).bgr, orientation)
-    for deep in (False, True):
-        photo = read_photo(turned, deep=deep)
+    for sixteen_bit in (False, True):
+        photo = read_photo(turned, sixteen_bit=sixteen_bit)
         assert photo.bgr.dtype == np.uint8
         assert np.array_equal(photo.bgr, expected)
 
@@ -126,7 +126,7 @@ def test_hostile_bytes_give_a_photo_or_one_line(
     path = tmp_path / "fuzzed"
     path.write_bytes(content[: round(len(content) * keep)])
     try:
-        assert isinstance(read_photo(path, max_pixels=1_000_000, deep=True), Photo)
+        assert isinstance(read_photo(path, max_pixels=1_000_000, sixteen_bit=True), Photo)
     except PhotoError as error:
         assert str(error).startswith(str(path))  # noqa: PT017 - either outcome is right
 

@@ -25,8 +25,8 @@ def test_formats_without_16_bits_get_the_nearest_8(tmp_path: Path, suffix: str) 
     write_photo(tmp_path / f"deep{suffix}", levels[..., :3], levels[..., 3])
     nearest = np.rint(levels / 257).astype(np.uint8)
     write_photo(tmp_path / f"plain{suffix}", nearest[..., :3], nearest[..., 3])
-    deep, plain = (tmp_path / f"{name}{suffix}" for name in ("deep", "plain"))
-    assert deep.read_bytes() == plain.read_bytes()
+    sixteen_bit, plain = (tmp_path / f"{name}{suffix}" for name in ("deep", "plain"))
+    assert sixteen_bit.read_bytes() == plain.read_bytes()
 
 
 def test_pixels_and_alpha_of_two_depths_are_refused(tmp_path: Path) -> None:

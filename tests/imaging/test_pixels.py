@@ -18,6 +18,6 @@ def test_rounding_is_to_the_nearest_of_each_dtype() -> None:
 
 @given(seed=seeds)
 def test_eight_bits_of_sixteen_are_the_nearest(seed: int) -> None:
-    deep = np.random.default_rng(seed).integers(0, 65536, (3, 4, 3)).astype(np.uint16)
-    assert np.abs(eight_bits(deep) - deep / 257).max() <= 0.5 + 1e-3
+    sixteen_bit = np.random.default_rng(seed).integers(0, 65536, (3, 4, 3)).astype(np.uint16)
+    assert np.abs(eight_bits(sixteen_bit) - sixteen_bit / 257).max() <= 0.5 + 1e-3
     assert eight_bits(shallow := random_photo(seed, 3, 4)) is shallow

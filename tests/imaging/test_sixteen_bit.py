@@ -43,18 +43,18 @@ def test_the_orientation_of_16_bits_is_applied_once(
         path = tiff_with(tmp_path / "a.tif", levels, {ORIENTATION: orientation})
     expected = upright(bgr, orientation)
     colour = expected[..., :3] if channels > 1 else np.dstack((expected,) * 3)
-    deep, plain = read_photo(path, deep=True), read_photo(path)
-    assert deep.bgr.dtype == np.uint16
-    assert deep.bgr.flags.c_contiguous
-    assert np.array_equal(deep.bgr, colour)
+    sixteen_bit, plain = read_photo(path, sixteen_bit=True), read_photo(path)
+    assert sixteen_bit.bgr.dtype == np.uint16
+    assert sixteen_bit.bgr.flags.c_contiguous
+    assert np.array_equal(sixteen_bit.bgr, colour)
     assert np.array_equal(plain.bgr, colour >> 8)
     if channels == 4:
-        assert deep.alpha is not None
+        assert sixteen_bit.alpha is not None
         assert plain.alpha is not None
-        assert np.array_equal(deep.alpha, expected[..., 3])
+        assert np.array_equal(sixteen_bit.alpha, expected[..., 3])
         assert np.array_equal(plain.alpha, expected[..., 3] >> 8)
     else:
-        assert deep.alpha is None
+        assert sixteen_bit.alpha is None
 
 
 def test_an_orientation_in_xmp_alone_is_applied_once(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_an_orientation_in_xmp_alone_is_applied_once(tmp_path: Path) -> None:
     png = png_with(tmp_path / "a.png", levels, (b"iTXt", text))
     tiff = tiff_with(tmp_path / "a.tif", levels[..., ::-1].copy(), {700: xmp})
     for path in (png, tiff):
-        assert np.array_equal(read_photo(path, deep=True).bgr, upright(levels, 6)), path
+        assert np.array_equal(read_photo(path, sixteen_bit=True).bgr, upright(levels, 6)), path
         assert np.array_equal(read_photo(path).bgr, upright(levels, 6) >> 8), path
 
 
@@ -95,7 +95,7 @@ def test_16_bits_are_read_back_exactly(tmp_path: Path, suffix: str, with_alpha: 
     alpha = levels[..., 3] if with_alpha else None
     for metadata in (None, Metadata(exif=upright_exif(camera_exif()))):
         write_photo(tmp_path / f"a{suffix}", levels[..., :3], alpha, metadata=metadata)
-        photo = read_photo(tmp_path / f"a{suffix}", deep=True)
+        photo = read_photo(tmp_path / f"a{suffix}", sixteen_bit=True)
         assert photo.bgr.dtype == np.uint16
         assert np.array_equal(photo.bgr, levels[..., :3])
         if alpha is None:
@@ -112,7 +112,7 @@ def test_a_transparent_colour_of_16_bits(tmp_path: Path, channels: int) -> None:
     levels[4] = levels[0, 0] ^ 1  # the same in 8 bits
     key = np.atleast_1d(levels[0, 0])[::-1].astype(">u2").tobytes()
     path = png_with(tmp_path / "a.png", levels, (b"tRNS", key))
-    photo, plain = read_photo(path, deep=True), read_photo(path)
+    photo, plain = read_photo(path, sixteen_bit=True), read_photo(path)
     assert photo.alpha is not None
     assert plain.alpha is not None
     for alpha, opaque in ((photo.alpha, 65535), (plain.alpha, 255)):
@@ -125,7 +125,7 @@ def test_a_transparent_colour_of_16_bits(tmp_path: Path, channels: int) -> None:
 
 def test_of_16_bits_with_alpha_multiplied_in_8_are_read(tmp_path: Path) -> None:
     levels = np.full((4, 4, 4), 0x8000, np.uint16)
-    photo = read_photo(tiff_with(tmp_path / "a.tif", levels, {338: 1}), deep=True)
+    photo = read_photo(tiff_with(tmp_path / "a.tif", levels, {338: 1}), sixteen_bit=True)
     assert photo.bgr.dtype == np.uint8
     assert photo.alpha is not None
     assert (photo.bgr >= 254).all()
@@ -138,7 +138,7 @@ def test_a_truncated_photo_of_16_bits_is_named(tmp_path: Path) -> None:
         write_photo(path, levels)
         path.write_bytes(path.read_bytes()[:9000])
         with pytest.raises(PhotoError, match=r"cut.*: is (broken|not a photo)"):
-            read_photo(path, deep=True)
+            read_photo(path, sixteen_bit=True)
 
 
 @pytest.mark.parametrize("levels", [np.ones((4, 4), np.float32), np.full((4, 4), 2**20, np.int32)])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tests.support.samples import random_photo, seeds, sides
 from toolkit.errors import UsageError
 from toolkit.portrait import EDGES, Edge, refine
-from toolkit.portrait import alpha as alpha_room
+from toolkit.portrait import alpha as alpha_module
 from toolkit.portrait.alpha import GUIDE_SIDE, probability_of
 
 
@@ -62,7 +62,7 @@ def test_every_pixel_is_the_function_of_its_colour(
     probability = generator.choice([0.0, 0.3, 1.0], small.shape[:2]).astype(np.float32)
     found = refine(small, probability, edge)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(alpha_room, "TILE", 5)
+        patch.setattr(alpha_module, "TILE", 5)
         alpha = found.of(photo)
     rows, columns = (
         np.clip((np.arange(length) + 0.5) * (count / length) - 0.5, 0, count - 1)

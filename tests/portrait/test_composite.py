@@ -85,7 +85,7 @@ def test_a_large_photo_is_worked_on_in_many_bands() -> None:
 
 def test_blur_and_composite_are_timed_apart() -> None:
     watch = Stopwatch()
-    blur_background(random_photo(1, 200, 200), random_mask(1, 200, 200), clock=watch)
+    blur_background(random_photo(1, 200, 200), random_mask(1, 200, 200), timer=watch)
     assert {stage for stage, seconds in watch.seconds.items() if seconds > 0} == {
         "blur",
         "composite",

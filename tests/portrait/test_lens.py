@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tests.support.samples import random_photo, seeds
 from toolkit.errors import UsageError
 from toolkit.portrait import KERNELS, Blur, Kernel, natural_portrait
-from toolkit.portrait.lens import bar, blur_without, disc
-from toolkit.portrait.linear_color import from_light, to_light
+from toolkit.portrait.lens import blur_without, box, disk
+from toolkit.portrait.linear_color import from_linear_light, to_linear_light
 
 
 def nothing(height: int, width: int) -> NDArray[np.bool_]:
@@ -49,7 +49,7 @@ def test_a_wide_box_is_nearly_the_mean_of_its_square(size: int) -> None:
 
 @given(variance=st.floats(0, 500))
 def test_a_bar_has_its_variance_and_sums_to_1(variance: float) -> None:
-    taps = bar(variance).astype(np.float64)
+    taps = box(variance).astype(np.float64)
     reach = len(taps) // 2
     assert taps.sum() == pytest.approx(1, abs=1e-5)
     spread = (taps * np.arange(-reach, reach + 1) ** 2).sum()
@@ -76,8 +76,10 @@ def test_a_lens_is_the_mean_of_its_disc_in_light(size: int) -> None:
     photo = smooth(3, 360, 400)
     made = natural_portrait(photo, nothing(360, 400), Blur("lens", size))
     radius = math.sqrt((size**2 - 1) / 3)
-    plain = cv2.filter2D(to_light(photo).astype(np.float64), -1, disc(radius).astype(np.float64))
-    expected = from_light(plain.astype(np.float32), np.uint8)
+    plain = cv2.filter2D(
+        to_linear_light(photo).astype(np.float64), -1, disk(radius).astype(np.float64)
+    )
+    expected = from_linear_light(plain.astype(np.float32), np.uint8)
     inner = slice(size * 2, -size * 2)
     apart = np.abs(made - expected)[inner, inner]
     assert apart.mean() < 1.5
@@ -99,7 +101,7 @@ def test_a_lamp_becomes_a_bright_disc_behind_a_lens_only() -> None:
 
 @given(radius=st.floats(0.1, 20))
 def test_a_disc_is_round_and_sums_to_1(radius: float) -> None:
-    kernel = disc(radius)
+    kernel = disk(radius)
     assert kernel.sum() == pytest.approx(1, abs=1e-5)
     assert np.array_equal(kernel, kernel.T)
     assert np.array_equal(kernel, kernel[::-1])

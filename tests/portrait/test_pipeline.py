@@ -103,7 +103,7 @@ def test_stages_are_the_pictures_on_the_way() -> None:
 @pytest.mark.parametrize("style", [Tutorial(), Natural(), Natural("box")])
 def test_every_stage_is_timed(style: Style) -> None:
     watch = Stopwatch()
-    make_portrait(random_photo(1, 120, 90), PaintedBackend(), style=style, clock=watch)
+    make_portrait(random_photo(1, 120, 90), PaintedBackend(), style=style, timer=watch)
     assert tuple(watch.seconds) == STAGES
     assert all(seconds > 0 for seconds in watch.seconds.values())
 

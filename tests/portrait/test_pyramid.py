@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from tests.support.samples import random_photo, seeds
 from toolkit.portrait import Blur
-from toolkit.portrait.pyramid import HalvedBackground
+from toolkit.portrait.pyramid import PyramidBackground
 
 sides = st.integers(1, 90)
 sizes = st.floats(12, 13.8)
 
 
 def whole(photo: NDArray[np.uint8], alpha: NDArray[np.uint8], blur: Blur) -> NDArray[np.uint8]:
-    background = HalvedBackground(photo, alpha, blur)
+    background = PyramidBackground(photo, alpha, blur)
     return np.asarray(background.whole(background.small), np.uint8)
 
 
@@ -66,7 +66,7 @@ def test_a_part_of_it_is_that_part_of_the_whole(
 ) -> None:
     photo = random_photo(seed, height, width)
     alpha = photo[..., 0].copy()
-    background = HalvedBackground(photo, alpha, Blur("gaussian", size))
+    background = PyramidBackground(photo, alpha, Blur("gaussian", size))
     rows, columns = (
         slice(*sorted((data.draw(st.integers(0, n - 1)), data.draw(st.integers(1, n)))))
         for n in (height, width)

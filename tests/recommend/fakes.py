@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.bench.reports import make_round
 from tests.evaluate.evaluations import make_evaluation
-from toolkit.bench.prepared import Contender
+from toolkit.bench.prepared import PreparedVariant
 from toolkit.bench.schema import Failure, ModelFacts, Settings, Skipped, VariantTimes
 from toolkit.bench.variants import Variant, parse_variant
 from toolkit.evaluate.schema import Evaluation
@@ -26,8 +26,8 @@ def candidate(text: str, *, same_labels: bool = True) -> Candidate:
     variant = parse_variant(text)
     profile = (variant.model or "").partition("+")[2] or None
     facts = ModelFacts("net", "a" * 64, None if profile is None else "c" * 64)
-    contender = Contender(text, variant, Path("nowhere.onnx"), facts, asked=False)
-    return Candidate(contender, profile, str(replace(variant, threads=None)), same_labels)
+    prepared = PreparedVariant(text, variant, Path("nowhere.onnx"), facts, asked=False)
+    return Candidate(prepared, profile, str(replace(variant, threads=None)), same_labels)
 
 
 @dataclass
@@ -78,10 +78,14 @@ class Machine:
         return tuple(found), (Skipped("int8", "toolkit convert --calibrate", asked=False),)
 
     def measurement(
-        self, contenders: Sequence[Contender], _: object, settings: Settings, **__: object
+        self,
+        prepared_variants: Sequence[PreparedVariant],
+        _: object,
+        settings: Settings,
+        **__: object,
     ) -> Any:
         """Return what stands in for `toolkit.bench.run.Measurement`."""
-        return _Measurement(self, list(contenders), settings)
+        return _Measurement(self, list(prepared_variants), settings)
 
     def evaluate(
         self, _: object, __: object, variants: Sequence[Variant], **___: object
@@ -106,7 +110,7 @@ class Machine:
 @dataclass
 class _Measurement:
     machine: Machine
-    contenders: list[Contender]
+    prepared_variants: list[PreparedVariant]
     settings: Settings
     rounds: int = 0
     replies: dict[str, list[int]] = field(default_factory=dict)
@@ -115,7 +119,7 @@ class _Measurement:
 
     @property
     def running(self) -> int:
-        return len(self.contenders)
+        return len(self.prepared_variants)
 
     @property
     def variants(self) -> tuple[VariantTimes, ...]:
@@ -134,17 +138,17 @@ class _Measurement:
                     for number in self.replies[one.name]
                 ),
             )
-            for one in self.contenders
+            for one in self.prepared_variants
             if self.replies.get(one.name)
         )
 
     def add_round(self, ended: Callable[[], None]) -> None:
-        what = "well" if self.settings.turns else "briefly"
+        what = "well" if self.settings.interleaved else "briefly"
         self.machine.note(f"time {what} {self.rounds} of {self.running}")
-        for one in list(self.contenders):
+        for one in list(self.prepared_variants):
             if one.name in self.machine.refusing:
                 self.skipped += (Skipped(one.name, "refused", asked=False),)
-                self.contenders.remove(one)
+                self.prepared_variants.remove(one)
             elif one.name in self.machine.failing:
                 self.failures += (Failure(one.name, self.rounds, f"{one.name}: died", ""),)
             else:

@@ -23,8 +23,8 @@ def three_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
     registry = {"onnx": BACKENDS["onnx"], "tf": BACKENDS["tf"], "openvino": absent}
     monkeypatch.setattr(candidates, "BACKENDS", registry)
     monkeypatch.setitem(BACKENDS, "openvino", absent)
-    recipes = {name: PROFILES[name] for name in ("plain", "fast")}
-    monkeypatch.setattr(candidates, "PROFILES", recipes)
+    chosen_profiles = {name: PROFILES[name] for name in ("plain", "fast")}
+    monkeypatch.setattr(candidates, "PROFILES", chosen_profiles)
 
     def convert(model: Model, _: object) -> Path:
         if model.profile == "fast":

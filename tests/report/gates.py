@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from tests.bench.reports import make_report
 from toolkit.bench.schema import BenchReport, Failure
 from toolkit.bench.variants import parse_variant
-from toolkit.gate.decision import CONTENDERS, Comparison, Judged
+from toolkit.gate.decision import ROLES, Comparison, Judged
 from toolkit.gate.plan import GROUPS, Plan
 from toolkit.gate.result import GateReport, StageVerdict, blamed, group_verdicts
 from toolkit.stats.verdicts import Verdict, overall
@@ -106,7 +106,7 @@ def _measurement(photos: Sequence[str], failures: Sequence[Failure]) -> BenchRep
                 name=name,
                 variant=parse_variant("onnx@threads=1" if name == "head" else "onnx"),
             )
-            for name in CONTENDERS
+            for name in ROLES
         ),
         skipped=(),
         failures=tuple(failures),

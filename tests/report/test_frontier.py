@@ -12,9 +12,9 @@ from tests.evaluate.evaluations import make_evaluation
 from tests.report.pages import ROUNDS, report_of
 from toolkit.bench.schema import ModelFacts
 from toolkit.evaluate.schema import Evaluation
-from toolkit.report.gather import frontier_of, measurement_of
+from toolkit.report.gather import measurement_of, pareto_front_of
 from toolkit.report.html import render_page
-from toolkit.report.view import Frontier
+from toolkit.report.view import ParetoFront
 
 pytest.importorskip("matplotlib", reason="the page needs the report extra")
 pytest.importorskip("jinja2", reason="the page needs the report extra")
@@ -27,11 +27,11 @@ def scaled(factor: float) -> list[float]:
     return [time * factor for time in ROUNDS]
 
 
-def join(times: Times, ious: Mapping[str, Sequence[float | None]]) -> Frontier:
-    return frontier_of(report_of(times), 0, make_evaluation(ious), "quality.json")
+def join(times: Times, ious: Mapping[str, Sequence[float | None]]) -> ParetoFront:
+    return pareto_front_of(report_of(times), 0, make_evaluation(ious), "quality.json")
 
 
-def dominated(view: Frontier, names: Sequence[str]) -> dict[str, str | None]:
+def dominated(view: ParetoFront, names: Sequence[str]) -> dict[str, str | None]:
     """By whom, by name."""
     return {
         names[point.variant]: None if point.dominated_by is None else names[point.dominated_by]
@@ -61,7 +61,7 @@ def test_where_noise_forbids_to_say_which_is_faster_none_is_dominated() -> None:
 def test_a_few_rounds_dominate_nothing_and_the_page_says_so() -> None:
     report = report_of({"onnx": ROUNDS[:2], "tf": scaled(2)[:2]})
     evaluation = make_evaluation({"onnx": [0.9], "tf": [0.8]})
-    view = frontier_of(report, 0, evaluation, "quality.json")
+    view = pareto_front_of(report, 0, evaluation, "quality.json")
     assert not any(dominated(view, ["onnx", "tf"]).values())
     assert "With 2 rounds the noise is not known" in page(report, evaluation)
 
@@ -74,7 +74,7 @@ def page(report: object, *evaluations: Evaluation) -> str:
 def test_only_the_same_variant_on_the_same_file_is_joined_and_the_rest_is_said() -> None:
     report = report_of({"onnx": ROUNDS, "tf": scaled(2), "openvino": scaled(3)})
     other = make_evaluation({"onnx": [0.9], "tf": [0.9], "opencv": [0.9]}, onnx="f" * 64)
-    view = frontier_of(report, 0, other, "quality.json")
+    view = pareto_front_of(report, 0, other, "quality.json")
     assert [report.variants[point.variant].name for point in view.points] == ["tf"]
     assert dict(view.unjoined) == {
         "onnx": "another file was judged than was measured, by their hashes",
@@ -92,12 +92,12 @@ def test_a_variant_without_any_hash_is_joined_to_nothing() -> None:
     evaluation = make_evaluation({"onnx": [0.9]})
     nameless = dataclasses.replace(evaluation.variants[0], model=ModelFacts("net", None, None))
     evaluation = dataclasses.replace(evaluation, variants=(nameless,))
-    assert not frontier_of(report, 0, evaluation, "quality.json").points
+    assert not pareto_front_of(report, 0, evaluation, "quality.json").points
 
 
 def test_a_dataset_without_the_subject_has_no_figure() -> None:
     report, evaluation = report_of({"onnx": ROUNDS}), make_evaluation({"onnx": [None]})
-    view = frontier_of(report, 0, evaluation, "quality.json")
+    view = pareto_front_of(report, 0, evaluation, "quality.json")
     assert not view.points
     assert dict(view.unjoined) == {"onnx": "no photo of the dataset shows the subject"}
     assert "Latency against quality" in page(report, evaluation)

@@ -192,7 +192,7 @@ def test_the_document_has_no_infinite_ends() -> None:
 
 def test_a_missing_interval_is_left_out_of_tables_and_sentences() -> None:
     report = without_interval(make_gate({"blur": FASTER}))
-    assert formatting.verdict_words(report) == "faster: blur takes 0.70 times as long"
+    assert formatting.verdict_text(report) == "faster: blur takes 0.70 times as long"
     assert "inf" not in markdown_summary(report) + junit_xml(report)
 
 
@@ -216,7 +216,7 @@ def test_what_is_shown_of_a_slower_stage_are_its_fresh_rounds() -> None:
     ],
 )
 def test_a_verdict_in_a_line(verdicts: dict[str, Verdict], ended: str, line: str) -> None:
-    assert formatting.verdict_words(make_gate(verdicts, ended=ended)) == line
+    assert formatting.verdict_text(make_gate(verdicts, ended=ended)) == line
 
 
 def test_advice_fits_why_it_ended() -> None:

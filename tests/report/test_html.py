@@ -222,7 +222,9 @@ def test_without_its_packages_the_extra_is_named(
         render_page([])
 
 
-def strips(room: int, *photos: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> list[PhotoStrip]:
+def strips(
+    byte_limit: int, *photos: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+) -> list[PhotoStrip]:
     """Photos with their portraits by the bundled network, in so many bytes each."""
     with open_backend(resolve_model(load_catalog().bundled.name), "onnx", threads=1) as backend:
         return [
@@ -232,7 +234,7 @@ def strips(room: int, *photos: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) 
                 make_portrait(photo, backend, subject=PERSON, stages=True),
                 model="mnv2_dm05_person",
                 subject="person",
-                room=room,
+                byte_limit=byte_limit,
             )
             for number, photo in enumerate(photos)
         ]
@@ -240,9 +242,9 @@ def strips(room: int, *photos: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) 
 
 def test_pictures_shrink_until_they_fit() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (900, 1600, 3), np.uint8)
-    for room in (1_000_000, 100_000):
-        (strip,) = strips(room, noise)
-        assert sum(len(picture.jpeg) for picture in strip.pictures) <= room
+    for byte_limit in (1_000_000, 100_000):
+        (strip,) = strips(byte_limit, noise)
+        assert sum(len(picture.jpeg) for picture in strip.pictures) <= byte_limit
         assert [picture.title for picture in strip.pictures] == [
             *("Photo", "Mask", "Label map", "Portrait")
         ]

@@ -9,10 +9,10 @@ from tests.support.samples import PaintedBackend, random_photo
 from toolkit.imaging import write_photo
 from toolkit.portrait import PERSON, Tutorial
 from toolkit.serving.batch import run_jobs
-from toolkit.serving.photo import Job, PhotoReport, Recipe
+from toolkit.serving.photo import Job, PhotoReport, PortraitSettings
 from toolkit.serving.record import Record, settings_of
 
-RECIPE = Recipe(PERSON, Tutorial())
+SETTINGS = PortraitSettings(PERSON, Tutorial())
 NETWORK = "0" * 64
 
 
@@ -29,7 +29,7 @@ def make_jobs(folder: Path, count: int = 3, suffix: str = ".png") -> list[Job]:
 
 def run(
     jobs: Sequence[Job],
-    recipe: Recipe = RECIPE,
+    settings: PortraitSettings = SETTINGS,
     *,
     network: str = NETWORK,
     everywhere: bool = True,
@@ -39,5 +39,5 @@ def run(
 ) -> list[PhotoReport]:
     """Run with a record."""
     backend = backend or PaintedBackend()
-    record = Record(settings_of(recipe, backend, network), everywhere=everywhere)
-    return list(run_jobs(jobs, backend, recipe, workers=workers, record=record, resume=resume))
+    record = Record(settings_of(settings, backend, network), everywhere=everywhere)
+    return list(run_jobs(jobs, backend, settings, workers=workers, record=record, resume=resume))

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.serving.runs import RECIPE, make_jobs, run
+from tests.serving.runs import SETTINGS, make_jobs, run
 from tests.support.holding import held_up
 from tests.support.samples import PaintedBackend
 from toolkit.backends import find_backend
@@ -20,8 +20,8 @@ from toolkit.errors import BackendError
 from toolkit.imaging import read_photo
 from toolkit.portrait import make_portrait
 from toolkit.serving import batch
-from toolkit.serving import photo as photo_room
-from toolkit.serving.batch import AHEAD, Crew, in_order, run_jobs, share_cores
+from toolkit.serving import photo as photo_module
+from toolkit.serving.batch import PREFETCH, WorkerPlan, in_order, run_jobs, share_cores
 
 WAIT = 20
 """Seconds until a test that hangs fails."""
@@ -57,7 +57,7 @@ def test_only_a_few_items_are_taken_ahead(workers: int) -> None:
 
     for _ in in_order(items(), lambda item: item, workers=workers):
         yielded += 1
-        assert len(taken) - yielded < AHEAD * workers
+        assert len(taken) - yielded < PREFETCH * workers
     assert yielded == 100
 
 
@@ -71,7 +71,7 @@ def test_a_bug_keeps_its_traceback_and_ends_the_run() -> None:
     with pytest.raises(ZeroDivisionError, match="a bug") as raised:
         list(in_order(range(1000), work, workers=1))
     assert raised.traceback[-1].name == "work"
-    assert len(begun) <= AHEAD + 1
+    assert len(begun) <= PREFETCH + 1
 
 
 def test_an_interrupt_ends_with_what_is_done() -> None:
@@ -119,22 +119,22 @@ def test_workers_and_threads_share_the_cores(
     expected: tuple[int, int],
 ) -> None:
     monkeypatch.setattr(batch, "available_cores", lambda: 8)
-    assert share_cores(photos, find_backend(backend), **asked) == Crew(*expected)
+    assert share_cores(photos, find_backend(backend), **asked) == WorkerPlan(*expected)
 
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_each_portrait_is_that_of_its_photo(tmp_path: Path, workers: int) -> None:
     jobs, backend = make_jobs(tmp_path, 12), PaintedBackend()
-    reports = list(run_jobs(jobs, backend, RECIPE, workers=workers))
+    reports = list(run_jobs(jobs, backend, SETTINGS, workers=workers))
     assert [report.photo for report in reports] == [job.photo for job in jobs]
     for job in jobs:
-        expected = make_portrait(read_photo(job.photo).bgr, backend, style=RECIPE.style).image
+        expected = make_portrait(read_photo(job.photo).bgr, backend, style=SETTINGS.style).image
         assert np.array_equal(read_photo(job.output).bgr, expected)
 
 
 def test_a_run_without_a_record_leaves_none(tmp_path: Path) -> None:
     jobs = make_jobs(tmp_path)
-    list(run_jobs(jobs, PaintedBackend(), RECIPE))
+    list(run_jobs(jobs, PaintedBackend(), SETTINGS))
     assert sorted(jobs[0].output.parent.iterdir()) == [job.output for job in jobs]
 
 
@@ -206,7 +206,7 @@ def test_no_more_photos_are_held_than_there_are_workers(
         most = max(most, sum(one() is not None for one in held))
         return photo
 
-    monkeypatch.setattr(photo_room, "read_photo", watched)
+    monkeypatch.setattr(photo_module, "read_photo", watched)
     reports = run(make_jobs(tmp_path, 60), workers=3)  # the reports are kept
     assert len(reports) == len(held) == 60
     assert most <= 3

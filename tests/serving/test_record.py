@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.runs import RECIPE, make_jobs, run
+from tests.serving.runs import SETTINGS, make_jobs, run
 from tests.support.samples import random_photo
 from toolkit.errors import StoreError
 from toolkit.imaging import write_photo
 from toolkit.portrait import Natural, Tutorial
-from toolkit.serving.photo import Recipe
+from toolkit.serving.photo import PortraitSettings
 from toolkit.serving.record import NAME, VERSION, made_in
 
 
@@ -42,20 +42,20 @@ def test_without_resume_all_is_made_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "recipe",
+    "settings",
     [
-        Recipe(8, Tutorial()),
-        Recipe(RECIPE.subject, Tutorial(21)),
-        Recipe(RECIPE.subject, Natural()),
-        Recipe(RECIPE.subject, Tutorial(), quality=20),
-        Recipe(RECIPE.subject, Tutorial(), strip=True),
+        PortraitSettings(8, Tutorial()),
+        PortraitSettings(SETTINGS.subject, Tutorial(21)),
+        PortraitSettings(SETTINGS.subject, Natural()),
+        PortraitSettings(SETTINGS.subject, Tutorial(), quality=20),
+        PortraitSettings(SETTINGS.subject, Tutorial(), strip=True),
     ],
 )
-def test_other_settings_are_made_anew(tmp_path: Path, recipe: Recipe) -> None:
+def test_other_settings_are_made_anew(tmp_path: Path, settings: PortraitSettings) -> None:
     jobs = make_jobs(tmp_path)
     run(jobs)
-    assert not any(report.skipped for report in run(jobs, recipe, resume=True))
-    assert all(report.skipped for report in run(jobs, recipe, resume=True))
+    assert not any(report.skipped for report in run(jobs, settings, resume=True))
+    assert all(report.skipped for report in run(jobs, settings, resume=True))
 
 
 def test_another_network_is_another_setting(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_photo_that_could_not_be_done_is_tried_again(tmp_path: Path) -> None:
 
 def test_a_run_over_one_photo_leaves_no_record_but_keeps_one_true(tmp_path: Path) -> None:
     (job,) = make_jobs(tmp_path, 1, suffix=".bmp")  # of the same size, whatever is in it
-    other = Recipe(RECIPE.subject, Tutorial(1))
+    other = PortraitSettings(SETTINGS.subject, Tutorial(1))
     run([job], everywhere=False)
     assert not (job.output.parent / NAME).exists()
     run([job])
@@ -201,12 +201,12 @@ def test_a_kill_at_any_moment_leaves_a_record_that_is_true(tmp_path: Path) -> No
     subprocess.run(line, check=True)
     homes = sorted((tmp_path / "homes").iterdir(), key=lambda home: int(home.name))
     assert len(homes) > 10
-    first, second = RECIPE, Recipe(RECIPE.subject, Tutorial(1))
+    first, second = SETTINGS, PortraitSettings(SETTINGS.subject, Tutorial(1))
     expected = {}
-    for recipe in (first, second):
-        jobs = make_jobs(tmp_path / str(recipe.style), 2, ".bmp")
-        run(jobs, recipe)
-        expected[recipe] = [job.output.read_bytes() for job in jobs]
+    for settings in (first, second):
+        jobs = make_jobs(tmp_path / str(settings.style), 2, ".bmp")
+        run(jobs, settings)
+        expected[settings] = [job.output.read_bytes() for job in jobs]
     skipped = set()
     for home in homes:
         jobs = make_jobs(home, 2, ".bmp")
@@ -215,9 +215,9 @@ def test_a_kill_at_any_moment_leaves_a_record_that_is_true(tmp_path: Path) -> No
             one in (old, new)
             for one, old, new in zip(found, expected[first], expected[second], strict=True)
         )
-        for recipe in (first, second):  # whichever goes on, all is as it made it
-            reports = run(jobs, recipe, resume=True)
-            assert [job.output.read_bytes() for job in jobs] == expected[recipe]
-            skipped.add((recipe, tuple(report.skipped for report in reports)))
+        for settings in (first, second):  # whichever goes on, all is as it made it
+            reports = run(jobs, settings, resume=True)
+            assert [job.output.read_bytes() for job in jobs] == expected[settings]
+            skipped.add((settings, tuple(report.skipped for report in reports)))
         assert not list(home.rglob("*.partial"))
     assert {(first, (True, True)), (first, (False, True)), (first, (False, False))} <= skipped

@@ -24,13 +24,13 @@ from typing import Any
 import cv2
 
 import toolkit
-from tests.serving.runs import RECIPE, make_jobs, run
+from tests.serving.runs import SETTINGS, make_jobs, run
 from tests.support.packing import GRAPH, member, stub_contract, write_archive
 from toolkit.hub import fetch
 from toolkit.hub.publish import publish_export
 from toolkit.hub.store import Store
 from toolkit.portrait import Tutorial
-from toolkit.serving.photo import Recipe
+from toolkit.serving.photo import PortraitSettings
 
 PACKAGE = str(Path(toolkit.__file__).parent)
 CHANGES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link")
@@ -118,7 +118,7 @@ def make_portraits(home: Path) -> None:
 
 def make_others(home: Path) -> None:
     """Make the same portraits with other settings."""
-    run(make_jobs(home, 2, ".bmp"), Recipe(RECIPE.subject, Tutorial(1)))
+    run(make_jobs(home, 2, ".bmp"), PortraitSettings(SETTINGS.subject, Tutorial(1)))
 
 
 SCENARIOS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {

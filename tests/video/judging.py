@@ -14,7 +14,7 @@ from toolkit.portrait import PERSON, Natural
 from toolkit.portrait.alpha import Mask
 from toolkit.portrait.pipeline import Segmenter
 from toolkit.video.frames import alpha_of, probability_in
-from toolkit.video.temporal_smoothing import Steadier
+from toolkit.video.temporal_smoothing import TemporalSmoother
 
 Frames = Sequence[tuple[NDArray[np.uint8], NDArray[np.bool_]]]
 """Pictures and their known masks."""
@@ -25,13 +25,13 @@ SETTLED = 4
 
 def alphas(frames: Frames, backend: Segmenter, *gains: float) -> list[list[Mask]]:
     """Alpha of each frame, steadied by each gain, at the frame's size."""
-    style, steadiers = Natural(), [Steadier(gain) for gain in gains]
+    style, steadiers = Natural(), [TemporalSmoother(gain) for gain in gains]
     found: list[list[Mask]] = [[] for _ in gains]
     for pixels, _mask in frames:
         guide, probability, _found = probability_in(pixels, backend, PERSON)
         alpha = alpha_of(framed(pixels), guide, probability, style)
-        for steadier, kept in zip(steadiers, found, strict=True):
-            steadied = steadier.steady(guide, alpha)
+        for smoother, kept in zip(steadiers, found, strict=True):
+            steadied = smoother.steady(guide, alpha)
             kept.append(np.asarray(cv2.resize(steadied, pixels.shape[1::-1]), np.uint8))
     return found
 

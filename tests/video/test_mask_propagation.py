@@ -13,7 +13,7 @@ from tests.support.samples import seeds
 from tests.video.clips import FigureBackend, clip, walk
 from toolkit.portrait import PERSON
 from toolkit.video.frames import probability_in
-from toolkit.video.mask_propagation import Seen, Unseen, fill_between
+from toolkit.video.mask_propagation import Seen, Unseen, propagate_masks
 
 Clip = list[Seen[int]]
 
@@ -38,7 +38,7 @@ def agreement(found: Clip, wanted: Clip) -> float:
 @pytest.mark.parametrize("every", [2, 3, 5])
 def test_carried_masks_follow_what_moves(every: int) -> None:
     wanted, _ = seen(walk(16))
-    found = list(fill_between(thinned(wanted, every)))
+    found = list(propagate_masks(thinned(wanted, every)))
     held = [
         Seen(one.guide, one.rest, wanted[one.rest // every * every].probability) for one in wanted
     ]
@@ -48,14 +48,14 @@ def test_carried_masks_follow_what_moves(every: int) -> None:
 
 def test_frames_keep_their_order_and_those_that_were_seen_their_answer() -> None:
     wanted, _ = seen(walk(8))
-    found = list(fill_between(thinned(wanted, 3)))
+    found = list(propagate_masks(thinned(wanted, 3)))
     assert [one.rest for one in found] == list(range(8))
     assert all(found[n].probability is wanted[n].probability for n in (0, 3, 6))
 
 
 def test_what_stands_still_keeps_its_mask() -> None:
     wanted, _ = seen([(70, 56, 70)] * 5, noise=0)
-    for one in fill_between(thinned(wanted, 4)):
+    for one in propagate_masks(thinned(wanted, 4)):
         assert np.abs(one.probability - wanted[0].probability).max() < 0.02
 
 
@@ -63,14 +63,14 @@ def test_across_a_cut_each_side_keeps_its_own() -> None:
     left, _ = seen([(40, 56, 60)] * 4, noise=0)
     right, _ = seen([(110, 50, 60)] * 5, noise=0)
     scene = [*left, *(Seen(255 - one.guide, one.rest + 4, one.probability) for one in right)]
-    found = list(fill_between(thinned(scene, 8)))
+    found = list(propagate_masks(thinned(scene, 8)))
     for one, wanted in zip(found, scene, strict=True):
         assert agreement([one], [wanted]) > 0.8, one.rest
 
 
 def test_a_clip_that_begins_unseen_is_a_bug() -> None:
     with pytest.raises(ValueError, match="first frame"):
-        list(fill_between([Unseen(np.zeros((4, 4, 3), np.uint8), 0)]))
+        list(propagate_masks([Unseen(np.zeros((4, 4, 3), np.uint8), 0)]))
 
 
 @settings(deadline=None)
@@ -88,7 +88,7 @@ def test_every_frame_gets_a_probability_and_nothing_given_changes(
         for number in range(count)
     ]
     before = [(one.guide.copy(), one.probability.copy()) for one in frames]
-    found = list(fill_between(thinned(frames, every)))
+    found = list(propagate_masks(thinned(frames, every)))
     assert [one.rest for one in found] == list(range(count))
     for one in found:
         assert one.probability.shape == (height, width)

@@ -30,8 +30,8 @@ def test_planes_are_ffmpegs(space: int) -> None:
     picture = av.VideoFrame.from_ndarray(photo, format="bgr24")
     theirs = planes_in(picture.reformat(format="yuv444p", dst_colorspace=named))
     for own, plane in zip(planes_of(photo, space), theirs, strict=True):
-        reduced = cv2.resize(own, plane.shape[::-1], interpolation=cv2.INTER_AREA)
-        assert np.abs(reduced.astype(int) - plane).max() <= 2
+        downsampled = cv2.resize(own, plane.shape[::-1], interpolation=cv2.INTER_AREA)
+        assert np.abs(downsampled.astype(int) - plane).max() <= 2
 
 
 @given(seeds, st.sampled_from(SPACES))

@@ -12,7 +12,7 @@ from tests.support.samples import seeds
 from tests.video.clips import FigureBackend, clip, walk
 from tests.video.judging import alphas, fits, flicker, lag
 from toolkit.portrait.alpha import Mask
-from toolkit.video.temporal_smoothing import GAIN, Steadier
+from toolkit.video.temporal_smoothing import GAIN, TemporalSmoother
 
 
 @pytest.mark.parametrize("noise", [2, 5, 9])
@@ -39,7 +39,7 @@ def test_a_moving_mask_is_as_good_as_one_that_is_not_steadied() -> None:
 
 def test_a_soft_edge_that_moves_is_not_late_where_the_picture_is_plain() -> None:
     """It is wider than what is seen to move."""
-    steadier, rng = Steadier(), np.random.default_rng(0)
+    smoother, rng = TemporalSmoother(), np.random.default_rng(0)
     for place in range(20, 48, 2):
         picture = np.full((48, 80, 3), 60.0)
         picture[:, :place] = 180
@@ -47,15 +47,15 @@ def test_a_soft_edge_that_moves_is_not_late_where_the_picture_is_plain() -> None
         hard = np.zeros((96, 160), np.float32)
         hard[:, : 2 * place] = 255
         alpha = cv2.GaussianBlur(hard, (0, 0), 4).astype(np.uint8)
-        assert np.abs(steadier.steady(guide, alpha).astype(int) - alpha).max() <= 4
+        assert np.abs(smoother.steady(guide, alpha).astype(int) - alpha).max() <= 4
 
 
 def test_a_cut_takes_the_new_alpha_at_once() -> None:
-    steadier = Steadier()
+    smoother = TemporalSmoother()
     dark, bright = np.zeros((20, 30, 3), np.uint8), np.full((20, 30, 3), 200, np.uint8)
     before, after = (np.full((40, 60), value, np.uint8) for value in (60, 255))
-    steadier.steady(dark, before)
-    assert np.array_equal(steadier.steady(bright, after), after)
+    smoother.steady(dark, before)
+    assert np.array_equal(smoother.steady(bright, after), after)
 
 
 @given(seeds, st.integers(1, 12), st.integers(1, 12), st.floats(0, 1))
@@ -63,13 +63,13 @@ def test_alpha_lies_between_its_last_and_its_new_value(
     seed: int, height: int, width: int, gain: float
 ) -> None:
     rng = np.random.default_rng(seed)
-    steadier = Steadier(gain)
+    smoother = TemporalSmoother(gain)
     last: Mask | None = None
     for _ in range(3):
         guide = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         alpha = rng.integers(0, 256, (2 * height, 3 * width), dtype=np.uint8)
         given_guide, given_alpha = guide.copy(), alpha.copy()
-        found = steadier.steady(guide, alpha)
+        found = smoother.steady(guide, alpha)
         assert np.array_equal(guide, given_guide)
         assert np.array_equal(alpha, given_alpha)
         assert found.dtype == np.uint8
@@ -83,32 +83,32 @@ def test_alpha_lies_between_its_last_and_its_new_value(
 
 
 def test_what_was_given_out_does_not_change_later() -> None:
-    steadier = Steadier()
+    smoother = TemporalSmoother()
     guide = np.zeros((8, 8, 3), np.uint8)
-    first = steadier.steady(guide, np.zeros((8, 8), np.uint8))
-    steadier.steady(guide, np.full((8, 8), 255, np.uint8))
+    first = smoother.steady(guide, np.zeros((8, 8), np.uint8))
+    smoother.steady(guide, np.full((8, 8), 255, np.uint8))
     assert not first.any()
 
 
 def test_an_alpha_that_fades_away_is_nothing_in_the_end() -> None:
     """Sums with floats too small for their first digits take ten times as long."""
-    steadier = Steadier(0.5)
+    smoother = TemporalSmoother(0.5)
     guide = np.zeros((8, 8, 3), np.uint8)
     ends = np.zeros((8, 8), np.uint8)
     ends[:, [0, -1]] = 255  # what lies between is looked at again and again
-    steadier.steady(guide, np.full((8, 8), 255, np.uint8))
+    smoother.steady(guide, np.full((8, 8), 255, np.uint8))
     for _ in range(200):
-        steadier.steady(guide, ends)
-    kept = steadier._alpha
+        smoother.steady(guide, ends)
+    kept = smoother._alpha
     assert kept is not None
     assert np.array_equal(kept, ends)
 
 
 def test_a_colour_that_fades_away_is_nothing_in_the_end() -> None:
-    steadier = Steadier(0.5)
-    steadier.gain(np.full((8, 8, 3), 1, np.uint8))
+    smoother = TemporalSmoother(0.5)
+    smoother.gain(np.full((8, 8, 3), 1, np.uint8))
     for _ in range(200):
-        steadier.gain(np.zeros((8, 8, 3), np.uint8))
-    kept = steadier._usual
+        smoother.gain(np.zeros((8, 8, 3), np.uint8))
+    kept = smoother._usual
     assert kept is not None
     assert not np.any(kept)

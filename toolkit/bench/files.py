@@ -8,9 +8,8 @@ from typing import Any
 
 from toolkit.bench.schema import STAGES, BenchReport, PhotoTimes, Settings
 from toolkit.bench.statistics import summarise
-from toolkit.bench.version1 import read_version_1
 from toolkit.schema.records import RecordError, read_record
-from toolkit.schema.serialization import Form
+from toolkit.schema.serialization import FileFormat
 
 
 def to_document(report: BenchReport) -> dict[str, Any]:
@@ -32,7 +31,7 @@ def write_report(path: Path, report: BenchReport) -> None:
 
 
 def read_report(path: Path) -> BenchReport:
-    """Read a report's JSON file, of this schema version or of an older one.
+    """Read a report's JSON file.
 
     Raises
     ------
@@ -76,13 +75,10 @@ def _check_times(times: PhotoTimes, settings: Settings, where: str) -> None:
         raise RecordError(f"{where}: a time is negative")
 
 
-REPORT = Form(
+REPORT = FileFormat(
     "toolkit-bench",
     "a bench report",
     source="toolkit bench",
     again="measure again",
-    readers={
-        1: lambda document: _checked(read_version_1(document)),
-        2: lambda document: _checked(read_record(BenchReport, document)),
-    },
+    readers={1: lambda document: _checked(read_record(BenchReport, document))},
 )

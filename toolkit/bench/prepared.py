@@ -26,7 +26,7 @@ from toolkit.hub.store import Store
 
 
 @dataclass(frozen=True)
-class Contender:
+class PreparedVariant:
     """A variant ready to be run: every file it needs is there.
 
     Attributes
@@ -78,7 +78,7 @@ def prepare(
     *,
     folder: Path,
     store: Store | None = None,
-) -> tuple[tuple[Contender, ...], tuple[Skipped, ...]]:
+) -> tuple[tuple[PreparedVariant, ...], tuple[Skipped, ...]]:
     """Make every file the workers open.
 
     Parameters
@@ -96,7 +96,7 @@ def prepare(
 
     Returns
     -------
-    tuple of Contender
+    tuple of PreparedVariant
         Each variant once, in their order.
     tuple of Skipped
         Those that can't be run here, each with its reason.
@@ -110,20 +110,20 @@ def prepare(
     wanted |= {variant: False for variant in also if variant not in wanted}
     for variant in wanted:
         find_backend(variant.backend)
-    contenders, skipped = [], []
+    prepared_variants, skipped = [], []
     for variant, by_name in wanted.items():
         try:
-            contenders.append(_make_ready(variant, model, by_name, folder, store))
+            prepared_variants.append(_make_ready(variant, model, by_name, folder, store))
         except UsageError:
             raise
         except ToolkitError as error:
             skipped.append(Skipped(str(variant), str(error), by_name))
-    return tuple(contenders), tuple(skipped)
+    return tuple(prepared_variants), tuple(skipped)
 
 
 def _make_ready(
     variant: Variant, model: Model, asked: bool, folder: Path, store: Store | None
-) -> Contender:
+) -> PreparedVariant:
     if variant.python is None:
         _check_installed(variant.backend)
     elif shutil.which(variant.python) is None:
@@ -142,12 +142,12 @@ def _make_ready(
         path = folder / f"{graph.sha256}.pb"
         path.write_bytes(graph.data)
         facts = ModelFacts(graph.name, graph.sha256, None)
-        return Contender(
+        return PreparedVariant(
             str(variant), variant, path, facts, graph.labels, graph.trusted, asked=asked
         )
     path = ensure_export(model, store, profile=spec.profile)
     facts = ModelFacts(model.name, graph_behind_export(path), sha256_of(path))
-    return Contender(str(variant), variant, path, facts, asked=asked)
+    return PreparedVariant(str(variant), variant, path, facts, asked=asked)
 
 
 def _check_installed(name: str) -> None:

@@ -68,7 +68,7 @@ class LivingWorker:
         Seconds its turns may take together; waiting for its turn doesn't count.
     foreign : bool
         Whether it is another interpreter's, which is to find its own packages and not ours.
-    turns : bool
+    interleaved : bool
         Whether it stops after each turn and waits for the next, or works to its end in one.
     """
 
@@ -79,11 +79,11 @@ class LivingWorker:
         time_limit: float,
         *,
         foreign: bool = False,
-        turns: bool = False,
+        interleaved: bool = False,
     ) -> None:
         self._time_limit = time_limit
         self._left = time_limit
-        self._turns = turns
+        self._interleaved = interleaved
         self._said = b""
         self._dead: Death | None = None
         with ExitStack() as held:
@@ -94,8 +94,8 @@ class LivingWorker:
             pipe, self._pipe = os.pipe()
             held.callback(os.close, self._stdout)
             held.callback(os.close, self._pipe)
-            if turns:
-                request = dataclasses.replace(request, turns=pipe)
+            if interleaved:
+                request = dataclasses.replace(request, slices=pipe)
             asked.write(json.dumps(dataclasses.asdict(request)).encode())
             asked.seek(0)
             try:
@@ -104,7 +104,7 @@ class LivingWorker:
                     stdin=asked,
                     stdout=stdout,
                     stderr=self._stderr,
-                    pass_fds=[pipe] if turns else [],
+                    pass_fds=[pipe] if interleaved else [],
                     env=_environment(foreign=foreign),
                 )
             except OSError as error:
@@ -130,7 +130,7 @@ class LivingWorker:
         """Kill it if it is still there; may be called twice."""
         self._held.close()
 
-    def turn(self) -> Reply | Death | None:
+    def next_slice(self) -> Reply | Death | None:
         """Let it work until its turn ends.
 
         Returns
@@ -142,7 +142,7 @@ class LivingWorker:
             return self._dead
         begin = time.monotonic()
         with suppress(BrokenPipeError):  # it has ended; what of is heard next
-            if self._turns:
+            if self._interleaved:
                 os.write(self._pipe, GO.encode())
         try:
             return self._hear(begin + self._left)
@@ -152,8 +152,8 @@ class LivingWorker:
     def _hear(self, end: float) -> Reply | Death | None:
         """Read what it says until its turn ends, or it does."""
         wrong = None
-        while not (self._turns and self._said.startswith(DONE.encode())):
-            if self._turns and wrong is None:
+        while not (self._interleaved and self._said.startswith(DONE.encode())):
+            if self._interleaved and wrong is None:
                 wrong = _nonsense(self._said)
                 if wrong:  # a moment in which it may end by itself, and say why
                     end = min(end, time.monotonic() + GRACE)
@@ -188,7 +188,7 @@ def run_worker(
     with LivingWorker(request, worker, time_limit, foreign=foreign) as living:
         outcome = None
         while outcome is None:  # it has one turn only
-            outcome = living.turn()
+            outcome = living.next_slice()
         return outcome
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.bench.photos import BenchPhoto
-from toolkit.bench.prepared import Contender, prepare
+from toolkit.bench.prepared import PreparedVariant, prepare
 from toolkit.bench.processes import MODULE, TIME_LIMIT, WORKER, Death, LivingWorker, run_worker
 from toolkit.bench.schema import (
     BenchReport,
@@ -34,11 +34,11 @@ from toolkit.hub.store import Store
 GIVE_UP = 3
 """Processes of one variant that failed, none having ended well, after which no more is started."""
 
-TURN_PAUSE = 0.010
+SLICE_PAUSE = 0.010
 """Seconds before each turn: thread pools spin for some milliseconds after a pass before they sleep,
 and would take a core from whose turn it is."""
 
-Outcomes = Generator[tuple[Contender, Reply | Death], None, None]
+Outcomes = Generator[tuple[PreparedVariant, Reply | Death], None, None]
 
 
 def run_bench(
@@ -99,9 +99,9 @@ def run_bench(
     created = datetime.now(UTC).isoformat(timespec="seconds")
     asked = [*variants, *([baseline] if baseline else [])]
     with tempfile.TemporaryDirectory(prefix="toolkit-bench-") as folder:
-        contenders, skipped = prepare(model, asked, also, folder=Path(folder), store=store)
+        prepared_variants, skipped = prepare(model, asked, also, folder=Path(folder), store=store)
         measurement = Measurement(
-            contenders, photos, settings, folder=Path(folder), time_limit=time_limit
+            prepared_variants, photos, settings, folder=Path(folder), time_limit=time_limit
         )
         ended = run_rounds(
             measurement, lambda so_far: _baseline(so_far, baseline), progress=progress
@@ -139,7 +139,7 @@ class Measurement:
 
     Parameters
     ----------
-    contenders : sequence of Contender
+    prepared_variants : sequence of PreparedVariant
         No name twice.
     photos : sequence of BenchPhoto
     settings : Settings
@@ -154,7 +154,7 @@ class Measurement:
 
     def __init__(
         self,
-        contenders: Sequence[Contender],
+        prepared_variants: Sequence[PreparedVariant],
         photos: Sequence[BenchPhoto],
         settings: Settings,
         *,
@@ -165,12 +165,12 @@ class Measurement:
         self.settings = settings
         self.rounds = 0
         """Rounds run so far."""
-        self._contenders = list(contenders)
+        self._prepared_variants = list(prepared_variants)
         self._worker = worker
         self._time_limit = time_limit
         self._draw = random.Random(settings.seed)  # noqa: S311 - an order to repeat, not a secret
-        self._replies: dict[str, list[Reply]] = {each.name: [] for each in contenders}
-        self._all = {each.name: each for each in contenders}
+        self._replies: dict[str, list[Reply]] = {each.name: [] for each in prepared_variants}
+        self._all = {each.name: each for each in prepared_variants}
         self._failures: list[Failure] = []
         self._skipped: list[Skipped] = []
         self._pixels = []
@@ -199,79 +199,85 @@ class Measurement:
     @property
     def running(self) -> int:
         """How many variants a round has: those that were not left out or given up."""
-        return len(self._contenders)
+        return len(self._prepared_variants)
 
     def add_round(self, ended: Callable[[], None] | None = None) -> None:
         """Run every contender once, in an order drawn anew; `ended` is called after each."""
-        order = self._draw.sample(self._contenders, len(self._contenders))
-        outcomes = self._in_turns(order) if self.settings.turns else self._one_by_one(order)
+        order = self._draw.sample(self._prepared_variants, len(self._prepared_variants))
+        outcomes = (
+            self._interleaved(order) if self.settings.interleaved else self._one_by_one(order)
+        )
         with closing(outcomes):  # an interrupt in here leaves no process behind
-            for contender, outcome in outcomes:
-                self._keep(contender, outcome)
+            for prepared, outcome in outcomes:
+                self._keep(prepared, outcome)
                 if ended:
                     ended()
         self.rounds += 1
 
-    def _one_by_one(self, order: Sequence[Contender]) -> Outcomes:
-        for place, contender in enumerate(order):
-            request = self._request(contender, place)
-            command, foreign = self._command(contender)
-            yield contender, run_worker(request, command, self._time_limit, foreign=foreign)
+    def _one_by_one(self, order: Sequence[PreparedVariant]) -> Outcomes:
+        for place, prepared in enumerate(order):
+            request = self._request(prepared, place)
+            command, foreign = self._command(prepared)
+            yield prepared, run_worker(request, command, self._time_limit, foreign=foreign)
 
-    def _in_turns(self, order: Sequence[Contender]) -> Outcomes:
+    def _interleaved(self, order: Sequence[PreparedVariant]) -> Outcomes:
         """Let all be there at once, and each work in its turn; it is started in its first."""
         living: dict[str, LivingWorker] = {}
-        turns = list(enumerate(order))
+        pending = list(enumerate(order))
         with ExitStack() as stack:
-            while turns:
+            while pending:
                 waiting = []
-                for place, contender in turns:
-                    time.sleep(TURN_PAUSE)
-                    worker = living.get(contender.name)
+                for place, prepared in pending:
+                    time.sleep(SLICE_PAUSE)
+                    worker = living.get(prepared.name)
                     if worker is None:
-                        request = self._request(contender, place)
-                        command, foreign = self._command(contender)
-                        worker = living[contender.name] = stack.enter_context(
+                        request = self._request(prepared, place)
+                        command, foreign = self._command(prepared)
+                        worker = living[prepared.name] = stack.enter_context(
                             LivingWorker(
-                                request, command, self._time_limit, foreign=foreign, turns=True
+                                request,
+                                command,
+                                self._time_limit,
+                                foreign=foreign,
+                                interleaved=True,
                             )
                         )
-                    outcome = worker.turn()
+                    outcome = worker.next_slice()
                     if outcome is None:
-                        waiting.append((place, contender))
+                        waiting.append((place, prepared))
                     else:
                         worker.stop()
-                        yield contender, outcome
-                turns = self._draw.sample(waiting, len(waiting))
+                        yield prepared, outcome
+                pending = self._draw.sample(waiting, len(waiting))
 
-    def _command(self, contender: Contender) -> tuple[Sequence[str], bool]:
+    def _command(self, prepared: PreparedVariant) -> tuple[Sequence[str], bool]:
         """Return what starts its worker, and whether that is another interpreter."""
-        python = contender.variant.python
+        python = prepared.variant.python
         return (self._worker, False) if python is None else ((python, *MODULE), True)
 
-    def _keep(self, contender: Contender, outcome: Reply | Death) -> None:
+    def _keep(self, prepared: PreparedVariant, outcome: Reply | Death) -> None:
         if isinstance(outcome, Reply):
-            self._replies[contender.name].append(outcome)
-        elif outcome.refused and not contender.asked and self.rounds == 0:
+            self._replies[prepared.name].append(outcome)
+        elif outcome.refused and not prepared.asked and self.rounds == 0:
             reason = outcome.stderr.splitlines()[-1] if outcome.stderr else outcome.problem
-            self._skipped.append(Skipped(contender.name, reason, asked=False))
-            self._contenders.remove(contender)
+            self._skipped.append(Skipped(prepared.name, reason, asked=False))
+            self._prepared_variants.remove(prepared)
         else:
-            problem = f"{contender.name}, round {self.rounds}: {outcome.problem}"
-            self._failures.append(Failure(contender.name, self.rounds, problem, outcome.stderr))
-            failed = sum(failure.variant == contender.name for failure in self._failures)
-            if failed >= GIVE_UP and not self._replies[contender.name]:
-                self._contenders.remove(contender)
+            problem = f"{prepared.name}, round {self.rounds}: {outcome.problem}"
+            self._failures.append(Failure(prepared.name, self.rounds, problem, outcome.stderr))
+            failed = sum(failure.variant == prepared.name for failure in self._failures)
+            if failed >= GIVE_UP and not self._replies[prepared.name]:
+                self._prepared_variants.remove(prepared)
 
-    def _request(self, contender: Contender, place: int) -> Request:
+    def _request(self, prepared: PreparedVariant, place: int) -> Request:
         settings = self.settings
         return Request(
             protocol=PROTOCOL,
-            backend=contender.variant.backend,
-            artefact=str(contender.artefact.absolute()),
-            model=contender.model.name,
-            labels=contender.labels,
-            trusted=contender.trusted,
+            backend=prepared.variant.backend,
+            artefact=str(prepared.artefact.absolute()),
+            model=prepared.model.name,
+            labels=prepared.labels,
+            trusted=prepared.trusted,
             photos=tuple(self._pixels),
             round=self.rounds,
             order=place,
@@ -279,20 +285,20 @@ class Measurement:
             timed_seconds=settings.timed_seconds,
             warmup=settings.warmup,
             warmup_seconds=settings.warmup_seconds,
-            threads=contender.variant.threads or settings.threads,
+            threads=prepared.variant.threads or settings.threads,
             workers=settings.workers,
-            provider=contender.variant.provider,
+            provider=prepared.variant.provider,
             kernel=settings.kernel,
             subject=settings.subject,
         )
 
 
-def _collect(contender: Contender, replies: Sequence[Reply]) -> VariantTimes:
+def _collect(prepared: PreparedVariant, replies: Sequence[Reply]) -> VariantTimes:
     first = replies[0]
     return VariantTimes(
-        name=contender.name,
-        variant=contender.variant,
-        model=contender.model,
+        name=prepared.name,
+        variant=prepared.variant,
+        model=prepared.model,
         version=first.version,
         provider=first.provider,
         threads=first.threads,

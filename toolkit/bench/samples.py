@@ -140,7 +140,7 @@ def _bench_run(path: Path, report: BenchReport) -> Run:
         "warm-ups": str(settings.warmup),
         "iterations": str(settings.iterations),
         "timed seconds": str(settings.timed_seconds),
-        "turns": "taken" if settings.turns else "none",
+        "interleaved": "yes" if settings.interleaved else "no",
     }
     samples: dict[Subject, tuple[float, ...]] = {}
     for variant in report.variants:

@@ -1,4 +1,4 @@
-"""What a measurement says, schema version 2: frozen dataclasses; `toolkit.bench.files` keeps them.
+"""What a measurement says, schema version 1: frozen dataclasses; `toolkit.bench.files` keeps them.
 
 Field by field in docs/bench-schema.md. Every time is kept raw, in integer nanoseconds; medians and
 ratios follow from them and are computed anew whenever a file is read.
@@ -84,7 +84,7 @@ class Settings:
         Asked of the backend and of OpenCV where the variant doesn't say.
     seed : int
         Of the order of the variants within a round.
-    turns : bool
+    interleaved : bool
         Whether the processes of a round are all there at once and take turns, pass by pass.
     workers : int
         Threads that share one session while throughput is measured; 1: it isn't.
@@ -111,7 +111,7 @@ class Settings:
     kernel: int = 13
     style: str = "tutorial"
     gc_disabled: bool = True
-    turns: bool = False
+    interleaved: bool = False
     timed_seconds: float | None = None
 
 
@@ -193,7 +193,7 @@ class PhotoTimes:
     minor_faults: int | None = None
     major_faults: int | None = None
     steal_ns: int | None = None
-    steady: bool | None = None
+    warmed_up: bool | None = None
     throughput: Throughput | None = None
 
     @property

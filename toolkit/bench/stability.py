@@ -23,7 +23,7 @@ SCATTER, LOAD, SUBJECT = "scatter", "load", "subject"
 
 
 @dataclass(frozen=True)
-class Caution:
+class StabilityWarning:
     """One doubt.
 
     Attributes
@@ -43,7 +43,7 @@ class Caution:
     text: str
 
 
-def load_cautions(report: BenchReport) -> Iterator[Caution]:
+def load_warnings(report: BenchReport) -> Iterator[StabilityWarning]:
     """Yield what was seen of other load; nothing where the system doesn't say."""
     for variant in report.variants:
         for photo in range(len(report.photos)):
@@ -52,10 +52,10 @@ def load_cautions(report: BenchReport) -> Iterator[Caution]:
                 *_switched(variant, photo),
                 *_waited(variant, photo),
             ):
-                yield Caution(LOAD, variant.name, photo, text)
+                yield StabilityWarning(LOAD, variant.name, photo, text)
 
 
-def subject_cautions(report: BenchReport) -> Iterator[Caution]:
+def subject_warnings(report: BenchReport) -> Iterator[StabilityWarning]:
     """Yield where the label asked for is not in a photo."""
     for variant in report.variants:
         for photo, times in enumerate(variant.rounds[0].photos):
@@ -64,12 +64,12 @@ def subject_cautions(report: BenchReport) -> Iterator[Caution]:
                     f"no {report.settings.subject} in this photo; label {times.subject} was cut "
                     "out instead, so that every stage does its work"
                 )
-                yield Caution(SUBJECT, variant.name, photo, text)
+                yield StabilityWarning(SUBJECT, variant.name, photo, text)
 
 
-def scatter_caution(
+def scatter_warning(
     variant: str, photo: int, scatter: Sequence[tuple[str, float]]
-) -> list[Caution]:
+) -> list[StabilityWarning]:
     """Return one caution for all unstable stages; none where all are stable.
 
     Parameters
@@ -86,7 +86,7 @@ def scatter_caution(
         f"unstable (deviation over median above {UNSTABLE:.0%}): {', '.join(unstable)}; "
         "more rounds or a quieter machine would tell more"
     )
-    return [Caution(SCATTER, variant, photo, text)]
+    return [StabilityWarning(SCATTER, variant, photo, text)]
 
 
 def _stolen(variant: VariantTimes, photo: int, cores: int) -> Iterator[str]:

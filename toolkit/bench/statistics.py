@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from statistics import median
 
 from toolkit.bench.schema import STAGES, WHOLE, BenchReport, Round, VariantTimes
-from toolkit.bench.stability import Caution, load_cautions, scatter_caution, subject_cautions
+from toolkit.bench.stability import (
+    StabilityWarning,
+    load_warnings,
+    scatter_warning,
+    subject_warnings,
+)
 from toolkit.stats.intervals import paired_interval
 from toolkit.stats.percentiles import tail_percentile
 
@@ -93,13 +98,13 @@ class Summary:
     times : tuple of StageTime
     ratios : tuple of Ratio
         Of every variant but the baseline.
-    cautions : tuple of Caution
+    warnings : tuple of StabilityWarning
         What makes the times doubtful.
     """
 
     times: tuple[StageTime, ...]
     ratios: tuple[Ratio, ...]
-    cautions: tuple[Caution, ...]
+    warnings: tuple[StabilityWarning, ...]
 
     def time(self, variant: str, stage: str, photo: int | None) -> StageTime:
         """Return one of `times`; KeyError where it wasn't measured."""
@@ -128,8 +133,8 @@ def summarise(report: BenchReport) -> Summary:
             for stage in ("first", *STAGES):
                 passes = [_passes(round_, photo, stage) for round_ in variant.rounds]
                 times.append(_stage_time(passes, photo, variant.name, stage))
-    cautions = (*_scatter(times), *load_cautions(report), *subject_cautions(report))
-    return Summary(tuple(times), tuple(_ratios(report)), cautions)
+    warnings = (*_scatter(times), *load_warnings(report), *subject_warnings(report))
+    return Summary(tuple(times), tuple(_ratios(report)), warnings)
 
 
 def process_median(process: Round, photo: int, stage: str) -> float:
@@ -161,13 +166,13 @@ def _passes(process: Round, photo: int, stage: str) -> tuple[int, ...]:
     return (times.first_ns,) if stage == "first" else times.iterations[stage]
 
 
-def _scatter(times: Sequence[StageTime]) -> Iterable[Caution]:
+def _scatter(times: Sequence[StageTime]) -> Iterable[StabilityWarning]:
     """Return a caution for each variant and photo where segmentation or the whole scatters."""
     judged = [time for time in times if time.stage in ("segment", WHOLE)]
     for photo, variant in dict.fromkeys((time.photo, time.variant) for time in judged):
         if photo is not None:
             stages = [time for time in judged if (time.photo, time.variant) == (photo, variant)]
-            yield from scatter_caution(
+            yield from scatter_warning(
                 variant, photo, [(time.stage, time.relative_mad) for time in stages]
             )
 

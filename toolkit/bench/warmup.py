@@ -14,7 +14,7 @@ TOLERANCE = 0.05
 """How far the two medians may lie apart, relative to the earlier."""
 
 
-def is_steady(times: Sequence[int]) -> bool | None:
+def is_warm(times: Sequence[int]) -> bool | None:
     """Whether the last passes took as long as those before them.
 
     Parameters
@@ -29,9 +29,9 @@ def is_steady(times: Sequence[int]) -> bool | None:
 
     Examples
     --------
-    >>> is_steady([90, 30, 20, 20, 20, 20, 21, 20])
+    >>> is_warm([90, 30, 20, 20, 20, 20, 21, 20])
     False
-    >>> is_steady([90, 30, 20, 20, 20, 20, 21, 20, 20, 20])
+    >>> is_warm([90, 30, 20, 20, 20, 20, 21, 20, 20, 20])
     True
     """
     if len(times) < 2 * WINDOW:
@@ -47,7 +47,7 @@ def warm_up(
     seconds: float | None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[tuple[int, ...], bool | None]:
-    """Run passes until they are steady, but not for ever.
+    """Run passes until they are warmed_up, but not for ever.
 
     Parameters
     ----------
@@ -65,10 +65,10 @@ def warm_up(
     tuple of int
         Each pass's time.
     bool or None
-        As `is_steady` says of them.
+        As `is_warm` says of them.
     """
     end = math.inf if seconds is None else clock() + seconds
     times: list[int] = []
-    while len(times) < most and clock() < end and not is_steady(times):
+    while len(times) < most and clock() < end and not is_warm(times):
         times.append(run())
-    return tuple(times), is_steady(times)
+    return tuple(times), is_warm(times)

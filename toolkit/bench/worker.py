@@ -44,7 +44,7 @@ PROTOCOL = 3
 
 GO = "go\n"
 DONE = "done\n"
-TURN_NS = 50_000_000
+SLICE_NS = 50_000_000
 """Passes of a fast network share a turn until they took this long: in shorter ones more time would
 be spent between turns than in them."""
 
@@ -80,7 +80,7 @@ class Request:
         The execution provider or device to run on; None: the backend's own choice.
     subject : str
         The label's name or number.
-    turns : int or None
+    slices : int or None
         Descriptor of the pipe that says when it is this process's turn; None: it need not wait.
     """
 
@@ -101,7 +101,7 @@ class Request:
     provider: str | None
     kernel: int
     subject: str
-    turns: int | None = None
+    slices: int | None = None
     timed_seconds: float | None = None
 
 
@@ -118,7 +118,7 @@ class Reply:
     measured: Round
 
 
-class Turns:
+class TimeSlices:
     """When this process may work.
 
     Parameters
@@ -152,15 +152,15 @@ def _go_on() -> None:
     """Begin the next turn of a process that has all the time for itself."""
 
 
-def measure(request: Request, next_turn: Callable[[], None] = _go_on) -> Reply:
+def measure(request: Request, next_slice: Callable[[], None] = _go_on) -> Reply:
     """Open the backend and time every photo.
 
     Parameters
     ----------
     request : Request
-    next_turn : callable
+    next_slice : callable
         Called between turns, the first of which has begun: one to open the backend and warm up on
-        the first photo, one for each timed pass or the few that fit into `TURN_NS`, one to warm up
+        the first photo, one for each timed pass or the few that fit into `SLICE_NS`, one to warm up
         on each further photo, one for each throughput.
 
     Raises
@@ -191,9 +191,9 @@ def measure(request: Request, next_turn: Callable[[], None] = _go_on) -> Reply:
         photos = []
         for number, path in enumerate(request.photos):
             if number:
-                next_turn()
+                next_slice()
             pixels = np.load(path, allow_pickle=False)
-            photos.append(_time_photo(number, pixels, backend, request, next_turn))
+            photos.append(_time_photo(number, pixels, backend, request, next_slice))
         return Reply(
             protocol=PROTOCOL,
             version=backend.version,
@@ -217,7 +217,7 @@ def _time_photo(
     photo: NDArray[np.uint8],
     backend: Backend,
     request: Request,
-    next_turn: Callable[[], None],
+    next_slice: Callable[[], None],
 ) -> PhotoTimes:
     from toolkit.portrait import Portrait, Stopwatch, Tutorial, make_portrait, untimed
 
@@ -231,7 +231,7 @@ def _time_photo(
             backend,
             subject=subject,
             style=Tutorial(request.kernel),
-            clock=watch or untimed,
+            timer=watch or untimed,
         )
         return time.perf_counter_ns() - start, portrait
 
@@ -241,7 +241,7 @@ def _time_photo(
         # Without a subject the chain ends early. What covers most of the photo stands in, so that
         # mask, blur and composite do the work they do on any other photo.
         subject = max(portrait.shares, key=portrait.shares.__getitem__)
-    warmup_ns, steady = warm_up(
+    warmup_ns, warmed_up = warm_up(
         lambda: timed()[0], most=request.warmup, seconds=request.warmup_seconds
     )
     iterations: dict[str, list[int]] = {}
@@ -259,15 +259,15 @@ def _time_photo(
     with _no_garbage_collection():
         left = Left(request.iterations, (request.timed_seconds or 0.0) * 1e9)
         while left:
-            next_turn()
+            next_slice()
             before = Usage.now()
-            end_of_turn = left.spent_ns + TURN_NS if request.turns is not None else math.inf
-            while left and left.spent_ns < end_of_turn:
+            slice_end = left.spent_ns + SLICE_NS if request.slices is not None else math.inf
+            while left and left.spent_ns < slice_end:
                 left.take(one_pass())
             spans.append(Usage.now().since(before))
     throughput = None
     if request.workers > 1:
-        next_turn()
+        next_slice()
         throughput = _throughput(timed, request)
     return PhotoTimes(
         photo=number,
@@ -275,7 +275,7 @@ def _time_photo(
         subject_found=found,
         first_ns=first_ns,
         warmup_ns=warmup_ns,
-        steady=steady,
+        warmed_up=warmed_up,
         iterations={stage: tuple(values) for stage, values in iterations.items()},
         **dataclasses.asdict(functools.reduce(Usage.plus, spans)),
         throughput=throughput,
@@ -360,13 +360,13 @@ def main() -> None:
     reply = _claim_stdout()
     try:
         request = read_request(json.load(sys.stdin))
-        if request.turns is None:
+        if request.slices is None:
             measured = measure(request)
         else:
-            with os.fdopen(request.turns, encoding="ascii") as pipe:
-                turns = Turns(pipe, reply)
-                turns.wait()
-                measured = measure(request, turns.next)
+            with os.fdopen(request.slices, encoding="ascii") as pipe:
+                slices = TimeSlices(pipe, reply)
+                slices.wait()
+                measured = measure(request, slices.next)
         answer, code = dataclasses.asdict(measured), 0
     except ToolkitError as error:
         sys.stderr.write(f"{error}\n")

@@ -162,7 +162,7 @@ def bench_command(
         warmup=warmup,
         threads=threads or available_cores(),
         workers=workers,
-        turns=turns,
+        interleaved=turns,
     )
     with console.progress("measuring") as progress:
         report = run_bench(
@@ -330,13 +330,13 @@ def _range(ratio: Ratio) -> str:
 def _print_caveats(report: BenchReport, summary: Summary, photo: int, console: Console) -> None:
     for line in _missing_tails(report, photo):
         console.result(line)
-    for caution in summary.cautions:
-        if caution.photo == photo:
-            console.result(f"{caution.variant}: {caution.text}")
+    for warning in summary.warnings:
+        if warning.photo == photo:
+            console.result(f"{warning.variant}: {warning.text}")
     restless = [
         f"{variant.name} in {count} of {len(variant.rounds)} processes"
         for variant in report.variants
-        if (count := sum(round_.photos[photo].steady is False for round_ in variant.rounds))
+        if (count := sum(round_.photos[photo].warmed_up is False for round_ in variant.rounds))
     ]
     if restless:
         console.result(f"not steady at the end of the warm-up: {', '.join(restless)}")

@@ -95,10 +95,10 @@ def convert_command(
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     if profiles:
-        console.document("convert", {"profiles": [_facts(recipe) for recipe in PROFILES.values()]})
-        for recipe in PROFILES.values():
-            console.result(f"{recipe.name:<9} {recipe.about}; {_judged_by(recipe.least_agreement)}")
-            console.result(f"          {', '.join(recipe.passes)}")
+        console.document("convert", {"profiles": [_facts(chosen) for chosen in PROFILES.values()]})
+        for chosen in PROFILES.values():
+            console.result(f"{chosen.name:<9} {chosen.about}; {_judged_by(chosen.least_agreement)}")
+            console.result(f"          {', '.join(chosen.passes)}")
         return
     found = resolve_model(model, trusted=trust_graph)
     if found.kind == "onnx":
@@ -152,12 +152,12 @@ def _quantised(found: dict[str, Any]) -> str:
     )
 
 
-def _facts(recipe: Profile) -> dict[str, object]:
+def _facts(chosen: Profile) -> dict[str, object]:
     return {
-        "name": recipe.name,
-        "about": recipe.about,
-        "passes": recipe.passes,
-        "least_agreement": recipe.least_agreement,
+        "name": chosen.name,
+        "about": chosen.about,
+        "passes": chosen.passes,
+        "least_agreement": chosen.least_agreement,
     }
 
 

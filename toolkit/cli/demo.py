@@ -66,8 +66,8 @@ def demo_command(
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     limit_opencv(threads)
     if not verbose:  # each step says in one line how it went; retries and rounds are no news
-        for room in ("toolkit.hub.download", "toolkit.hub.fetch", "toolkit.bench"):
-            logging.getLogger(room).setLevel(logging.ERROR)
+        for logger in ("toolkit.hub.download", "toolkit.hub.fetch", "toolkit.bench"):
+            logging.getLogger(logger).setLevel(logging.ERROR)
 
     def tell(step: Step) -> None:
         console.result(f"{step.name:<9} {step.line}")

@@ -203,17 +203,17 @@ def _print(report: GateReport, console: Console) -> None:
     console.table(
         formatting.header(report), [formatting.cells(one, report) for one in report.stages]
     )
-    for line in formatting.run_words(report):
+    for line in formatting.run_text(report):
         console.result(line)
     for reason, names in formatting.reasons(report).items():
         console.result(f"inconclusive: {reason} ({', '.join(names)})")
-    for problem in formatting.failure_words(report):
+    for problem in formatting.failure_text(report):
         console.warn(problem)
     advice = formatting.advice(report)
     if advice:
         console.result(advice)
-    console.result(", ".join(formatting.group_words(report)))
-    console.result(f"verdict: {formatting.verdict_words(report)}")
+    console.result(", ".join(formatting.group_text(report)))
+    console.result(f"verdict: {formatting.verdict_text(report)}")
 
 
 def _end(report: GateReport) -> None:

@@ -165,7 +165,7 @@ def _print(info: Info, console: Console) -> None:
         ("memory", memory),
         ("python", host.python),
         *((package, version or "not installed") for package, version in host.versions.items()),
-        *((f"backend {backend.name}", _backend_words(backend)) for backend in info.backends),
+        *((f"backend {backend.name}", _backend_text(backend)) for backend in info.backends),
         ("providers", ", ".join(info.providers) or "unknown: ONNX Runtime can't be loaded"),
         ("models", f"{info.models}: {', '.join(info.fetched) or 'none fetched'}"),
         ("exported", str(info.exported)),
@@ -180,7 +180,7 @@ def _print(info: Info, console: Console) -> None:
         console.result(f"{name:{width}}  {words}")
 
 
-def _backend_words(backend: BackendFacts) -> str:
+def _backend_text(backend: BackendFacts) -> str:
     if not backend.installed:
         return "not installed" + (f": the {backend.extra} extra" if backend.extra else "")
     return f"{backend.threads} threads"

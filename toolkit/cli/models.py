@@ -40,7 +40,7 @@ class ModelFacts:
     labels : tuple of str or None
     here : bool
         Whether it can be used without a fetch.
-    room : int
+    size_on_disk : int
         Bytes that it and its exports take here.
     bundled, default : bool
         It travels with the package; it is used where no MODEL is given and it is here.
@@ -59,7 +59,7 @@ class ModelFacts:
     crop: tuple[int, int] | None = None
     labels: tuple[str, ...] | None = None
     here: bool = False
-    room: int = 0
+    size_on_disk: int = 0
     bundled: bool = False
     default: bool = False
     problem: str | None = None
@@ -140,7 +140,7 @@ def _bundled(model: BundledModel, store: Store) -> ModelFacts:
         crop=model.network.crop,
         labels=model.network.labels,
         here=here,
-        room=sum(files) + sum(path.stat().st_size for path in store.exports(model.name)),
+        size_on_disk=sum(files) + sum(path.stat().st_size for path in store.exports(model.name)),
         bundled=True,
     )
 
@@ -164,13 +164,13 @@ def _in_store(facts: ModelFacts, store: Store) -> ModelFacts:
     """Add what the store's record says."""
     from toolkit.errors import StoreError
 
-    room = store.room(facts.name)
+    size_on_disk = store.size_on_disk(facts.name)
     try:
         source = store.source(facts.name)
     except StoreError as error:
-        return dataclasses.replace(facts, room=room, problem=str(error))
+        return dataclasses.replace(facts, size_on_disk=size_on_disk, problem=str(error))
     if source is None:
-        return dataclasses.replace(facts, room=room)
+        return dataclasses.replace(facts, size_on_disk=size_on_disk)
     graph = store.graph_path(facts.name)
     here = graph.is_file()
     return dataclasses.replace(
@@ -182,7 +182,7 @@ def _in_store(facts: ModelFacts, store: Store) -> ModelFacts:
         crop=source.crop,
         labels=source.labels,
         here=here,
-        room=room,
+        size_on_disk=size_on_disk,
         problem=None if here else f"{graph}: is missing; toolkit fetch {facts.name} --force",
     )
 
@@ -217,7 +217,7 @@ def is_terminal() -> bool:
 def _cells(model: ModelFacts) -> tuple[str, ...]:
     return (
         model.name,
-        "broken" if model.problem else _megabytes(model.room) if model.here else "no",
+        "broken" if model.problem else _megabytes(model.size_on_disk) if model.here else "no",
         _megabytes(model.size) if model.size is not None else "?",
         f"{model.crop[1]}x{model.crop[0]}" if model.crop else "?",
         str(len(model.labels)) if model.labels else "?",

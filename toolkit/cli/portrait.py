@@ -22,7 +22,7 @@ from toolkit.cli.console import (
     limit_opencv,
 )
 from toolkit.cli.portrait_files import plan_jobs
-from toolkit.cli.portrait_summary import Tally
+from toolkit.cli.portrait_summary import RunSummary
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -225,12 +225,12 @@ def portrait_command(
     Example: `toolkit portrait holiday/ --recursive --output portraits/ --resume`
     """
     from toolkit.backends import artefact_sha256, find_backend, load_backend
-    from toolkit.cli.video import VideoRecipe, plan_video, portrait_video
+    from toolkit.cli.video import VideoSettings, plan_video, portrait_video
     from toolkit.hub.model import resolve_model
     from toolkit.hub.opening import find_artefact
     from toolkit.recommend.config import Config, read_config, resolve_configured
     from toolkit.serving.batch import run_jobs, share_cores
-    from toolkit.serving.photo import Recipe
+    from toolkit.serving.photo import PortraitSettings
     from toolkit.serving.record import Record, settings_of
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
@@ -252,36 +252,38 @@ def portrait_command(
         found = resolve_model(model, trusted=trust_graph)
     console.say(f"model {found.name}: {found.about}")
     if video:
-        wanted = VideoRecipe(subject, made_in, _about(made_in), every, strip, require_subject)
+        wanted = VideoSettings(subject, made_in, _about(made_in), every, strip, require_subject)
         portrait_video(video, found, wanted, console, backend=backend, threads=threads)
         return
     soft = style == "natural"
-    crew = share_cores(len(jobs), find_backend(backend), workers=workers, threads=threads)
+    plan = share_cores(len(jobs), find_backend(backend), workers=workers, threads=threads)
     artefact = find_artefact(found, backend, logits=soft)
-    with load_backend(backend, artefact, threads=crew.threads) as opened:
+    with load_backend(backend, artefact, threads=plan.threads) as opened:
         limit_opencv(opened.threads)
         label = opened.network.require_label(subject)
-        at_once = f", {crew.workers} workers" if crew.workers > 1 else ""
+        at_once = f", {plan.workers} workers" if plan.workers > 1 else ""
         console.say(f"backend {opened.name} {opened.version}, {opened.threads} threads{at_once}")
         console.say(f"style {style}: {opened.network.labels[label]} sharp, {_about(made_in)}")
-        recipe = Recipe(label, made_in, quality, strip)
-        settings = settings_of(recipe, opened, artefact_sha256(artefact))
+        settings = PortraitSettings(label, made_in, quality, strip)
+        settings_text = settings_of(settings, opened, artefact_sha256(artefact))
         reports = run_jobs(
             jobs,
             opened,
-            recipe,
-            workers=crew.workers,
-            record=Record(settings, everywhere=not alone),
+            settings,
+            workers=plan.workers,
+            record=Record(settings_text, everywhere=not alone),
             resume=resume,
         )
-        tally = Tally(jobs, console)
+        summary = RunSummary(jobs, console)
         with console.progress("making portraits", "photos") as progress:
-            tally.take(reports, progress)
-    tally.sum_up()
-    console.document("portrait", {"model": found.name, "backend": backend, "photos": tally.reports})
-    if tally.bad:
+            summary.take(reports, progress)
+    summary.sum_up()
+    console.document(
+        "portrait", {"model": found.name, "backend": backend, "photos": summary.reports}
+    )
+    if summary.bad:
         raise typer.Exit(Exit.COULD_NOT_RUN)
-    if require_subject and tally.without_subject:
+    if require_subject and summary.without_subject:
         raise typer.Exit(Exit.CHECK_FAILED)
 
 

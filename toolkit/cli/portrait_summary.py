@@ -17,7 +17,7 @@ FEW = 20
 """So many photos are spoken of one by one."""
 
 
-class Tally:
+class RunSummary:
     """Counts what became of photos, and says it.
 
     Parameters

@@ -222,7 +222,7 @@ def _print(done: Recommendation, console: Console) -> None:
                 f"{done.reference_iou - point.mean_iou:.4f}",
                 NOTHING if point.memory_bytes is None else f"{point.memory_bytes / 1e6:.0f}",
             )
-            for point in done.frontier
+            for point in done.pareto_front
         ],
     )
     console.result()
@@ -245,7 +245,7 @@ def _interval(point: Point) -> str:
 def _sentence(done: Recommendation) -> str:
     """Say what is chosen and why, or why nothing is."""
     choice, limits = done.choice, done.limits
-    point = next(one for one in done.frontier if one.name == choice.name)
+    point = next(one for one in done.pareto_front if one.name == choice.name)
     drop = done.reference_iou - point.mean_iou
     asked = f"an IoU at most {limits.max_iou_drop:g} below the reference"
     if limits.max_latency_ms is not None:

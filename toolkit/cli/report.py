@@ -22,9 +22,9 @@ from toolkit.cli.console import (
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from toolkit.report.view import Frontier, Measurement, PhotoStrip
+    from toolkit.report.view import Measurement, ParetoFront, PhotoStrip
 
-ROOM_FOR_PICTURES = 1_000_000
+PICTURE_BYTES = 1_000_000
 """Bytes of JPEG in a page; base64 makes a third more of them."""
 
 
@@ -82,12 +82,12 @@ def report_command(
     evaluations = [
         (EVALUATION.take(path, document), path.name)
         for path, document in documents
-        if EVALUATION.is_form_of(document)
+        if EVALUATION.describes(document)
     ]
     measurements = [
         measurement_of(REPORT.take(path, document), path.name, evaluations)
         for path, document in documents
-        if not EVALUATION.is_form_of(document)
+        if not EVALUATION.describes(document)
     ]
     if not measurements:
         raise UsageError(
@@ -111,14 +111,14 @@ def report_command(
     for verdict in verdicts:
         console.result(f"{verdict['photo']}: {verdict['headline']}")
     frontiers = [
-        _frontier(view, measurement)
+        _pareto_front(view, measurement)
         for measurement in measurements
         for view in measurement.frontiers
     ]
     for view in frontiers:
         best = [point["variant"] for point in view["points"] if point["dominated_by"] is None]
         if best:
-            console.result(f"{view['dataset']}, {view['photo']}: frontier: {', '.join(best)}")
+            console.result(f"{view['dataset']}, {view['photo']}: Pareto front: {', '.join(best)}")
         for left_out in view["unjoined"]:
             console.warn(
                 f"{view['quality']} and {view['result']}: {left_out['variant']} "
@@ -131,7 +131,7 @@ def report_command(
     )
 
 
-def _frontier(view: Frontier, measurement: Measurement) -> dict[str, Any]:
+def _pareto_front(view: ParetoFront, measurement: Measurement) -> dict[str, Any]:
     """Name what a frontier shows, for the document."""
     names = [variant.name for variant in measurement.variants]
     return {
@@ -190,7 +190,7 @@ def _portraits(
                     made,
                     model=found.name,
                     subject=backend.network.labels[label],
-                    room=ROOM_FOR_PICTURES // len(photos),
+                    byte_limit=PICTURE_BYTES // len(photos),
                 )
             )
     return strips

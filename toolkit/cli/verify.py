@@ -102,8 +102,8 @@ def _print(report: VerifyReport, console: Console) -> None:
                 found.name,
                 f"{found.size[1]}x{found.size[0]}",
                 ", ".join(contract.network.labels[n] for n in found.labels) or "-",
-                _contract_words(found),
-                _export_words(found, lossy=report.least_agreement is not None),
+                _contract_text(found),
+                _export_text(found, lossy=report.least_agreement is not None),
                 "-" if found.logit_difference is None else f"{found.logit_difference:.1e}",
             )
             for found in report.inputs
@@ -126,7 +126,7 @@ def _print(report: VerifyReport, console: Console) -> None:
     )
 
 
-def _contract_words(found: InputReport) -> str:
+def _contract_text(found: InputReport) -> str:
     broken = [
         words
         for kept, words in (
@@ -139,7 +139,7 @@ def _contract_words(found: InputReport) -> str:
     return "FAILED: " + ", ".join(broken) if broken else "ok"
 
 
-def _export_words(found: InputReport, *, lossy: bool) -> str:
+def _export_text(found: InputReport, *, lossy: bool) -> str:
     if found.export is None:
         return "-"
     if lossy:

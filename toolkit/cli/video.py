@@ -38,7 +38,7 @@ class VideoJob:
 
 
 @dataclass(frozen=True)
-class VideoRecipe:
+class VideoSettings:
     """What is asked for; `about` says the style in words."""
 
     subject: str
@@ -108,7 +108,7 @@ def plan_video(
 def portrait_video(
     job: VideoJob,
     model: Model,
-    recipe: VideoRecipe,
+    settings: VideoSettings,
     console: Console,
     *,
     backend: str,
@@ -120,24 +120,24 @@ def portrait_video(
     from toolkit.portrait import Natural
     from toolkit.video import make_video
 
-    if not isinstance(recipe.style, Natural):  # plan_video saw to it
-        raise TypeError(recipe.style)
+    if not isinstance(settings.style, Natural):  # plan_video saw to it
+        raise TypeError(settings.style)
     workers = threads or available_cores()
     with open_backend(model, backend, threads=1, logits=True) as opened:
         limit_opencv(1)  # several frames are in work at once
-        label = opened.network.require_label(recipe.subject)
+        label = opened.network.require_label(settings.subject)
         name = opened.network.labels[label]
         console.say(f"backend {opened.name} {opened.version}, {workers} frames at once")
-        console.say(f"style natural: {name} sharp, {recipe.about}")
+        console.say(f"style natural: {name} sharp, {settings.about}")
         with _stoppable() as stop, console.progress(str(job.video), "frames") as progress:
             report = make_video(
                 job.video,
                 job.output,
                 opened,
                 subject=label,
-                style=recipe.style,
-                every=recipe.every,
-                strip=recipe.strip,
+                style=settings.style,
+                every=settings.every,
+                strip=settings.strip,
                 workers=workers,
                 stop=stop,
                 progress=progress,
@@ -162,7 +162,7 @@ def portrait_video(
     if error:
         console.warn(f"toolkit: {error}; what was done is {report.output}")
         raise typer.Exit(Exit.INTERRUPTED if report.interrupted else Exit.COULD_NOT_RUN)
-    if recipe.require_subject and not report.with_subject:
+    if settings.require_subject and not report.with_subject:
         raise typer.Exit(Exit.CHECK_FAILED)
 
 

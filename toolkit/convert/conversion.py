@@ -120,40 +120,43 @@ def convert_graph(
     """
     if opset not in OPSETS:
         raise UsageError(f"opset {opset} is out of range", f"choose {OPSETS[0]} to {OPSETS[-1]}")
-    recipes = [find_profile(name) for name in ([profile] if isinstance(profile, str) else profile)]
-    for recipe in recipes:
-        _check_fit(recipe, opset, calibration)
+    chosen_profiles = [
+        find_profile(name) for name in ([profile] if isinstance(profile, str) else profile)
+    ]
+    for chosen in chosen_profiles:
+        _check_fit(chosen, opset, calibration)
     contract = inspect_graph(graph)
     network = contract.network
-    if recipes[0].quantised and calibration is None and not contract.fake_quantized:
+    if chosen_profiles[0].quantised and calibration is None and not contract.fake_quantized:
         raise UsageError(
-            f"profile {recipes[0].name} needs photos to be calibrated on", "add --calibrate DIR"
+            f"profile {chosen_profiles[0].name} needs photos to be calibrated on",
+            "add --calibrate DIR",
         )
-    for place, recipe in enumerate(recipes, start=1):
+    for place, chosen in enumerate(chosen_profiles, start=1):
         try:
             export = export_graph(
-                graph, network, opset, recipe, calibration=calibration, progress=progress
+                graph, network, opset, chosen, calibration=calibration, progress=progress
             )
             break
         except ConversionError as error:
-            if place == len(recipes):
+            if place == len(chosen_profiles):
                 raise
             log.warning(
                 "profile %s: %s; taking %s (toolkit inspect MODEL says more)",
-                recipe.name,
+                chosen.name,
                 error.problem,
-                recipes[place].name,
+                chosen_profiles[place].name,
             )
     content = export.content
     report = verify_model(graph, images=images, export=content, progress=progress)
     manifest = Manifest(
-        file=export_name(graph.name, recipe.name, opset),
+        file=export_name(graph.name, chosen.name, opset),
         sha256=hashlib.sha256(content).hexdigest(),
         size=len(content),
         model=graph.name,
         source_graph_sha256=graph.sha256,
-        profile=recipe.name,
-        passes=recipe.passes,
+        profile=chosen.name,
+        passes=chosen.passes,
         skipped=export.skipped,
         opset=opset,
         input=INPUT.name,
@@ -174,15 +177,15 @@ def convert_graph(
     return VerifiedExport(content, manifest, report)
 
 
-def _check_fit(recipe: Profile, opset: int, calibration: Calibration | None) -> None:
+def _check_fit(chosen: Profile, opset: int, calibration: Calibration | None) -> None:
     """Refuse an opset or photos that a profile has no use for, or the lack of them."""
-    if recipe.quantised and opset < LEAST_OPSET:
+    if chosen.quantised and opset < LEAST_OPSET:
         raise UsageError(
-            f"profile {recipe.name} can't be written in opset {opset}",
+            f"profile {chosen.name} can't be written in opset {opset}",
             f"choose {LEAST_OPSET} to {OPSETS[-1]}",
         )
-    if calibration and not recipe.quantised:
-        raise UsageError(f"profile {recipe.name} is not calibrated", "leave --calibrate out")
+    if calibration and not chosen.quantised:
+        raise UsageError(f"profile {chosen.name} is not calibrated", "leave --calibrate out")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
-def run_inside(
+def evaluate_tensors(
     model: ModelProto, names: Sequence[str], feeds: Sequence[Mapping[str, NDArray[Any]]]
 ) -> list[list[NDArray[Any]]]:
     """Run a model on ONNX Runtime.

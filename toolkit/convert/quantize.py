@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from toolkit.backends.export import feed_of
 from toolkit.convert.calibration import Calibration
 from toolkit.convert.editor import Editor
-from toolkit.convert.evaluate_tensors import run_inside
+from toolkit.convert.evaluate_tensors import evaluate_tensors
 from toolkit.convert.loggers import quiet
 from toolkit.graphs.network import SUBJECT
 
@@ -244,7 +244,7 @@ def _error(expected: Tensors, found: Tensors) -> float:
 def _run(model: ModelProto, names: Sequence[str], images: Sequence[NDArray[np.uint8]]) -> Tensors:
     """Run a model for tensors inside it, photo by photo."""
     takes = {value.name for value in model.graph.input}
-    return run_inside(model, names, [_feed(image, takes) for image in images])
+    return evaluate_tensors(model, names, [_feed(image, takes) for image in images])
 
 
 def _feed(image: NDArray[np.uint8], takes: Collection[str]) -> dict[str, NDArray[Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.evaluate.schema import Evaluation, summarise
 from toolkit.schema.records import RecordError, read_record
-from toolkit.schema.serialization import Form
+from toolkit.schema.serialization import FileFormat
 
 
 def to_document(evaluation: Evaluation) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _read(document: object) -> Evaluation:
     return evaluation
 
 
-EVALUATION = Form(
+EVALUATION = FileFormat(
     "toolkit-evaluation",
     "an evaluation",
     source="toolkit evaluate",

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.backends import find_backend
-from toolkit.bench.prepared import Contender, prepare
+from toolkit.bench.prepared import PreparedVariant, prepare
 from toolkit.bench.schema import Skipped
 from toolkit.bench.variants import Variant
 from toolkit.errors import (
@@ -138,14 +138,14 @@ def run_evaluation(
     chosen = dataset.first(limit)
     voc_label = voc_number(subject) if dataset.layout == "voc" else -1
     with tempfile.TemporaryDirectory(prefix="toolkit-evaluate-") as folder:
-        contenders, skipped = prepare(model, variants, folder=Path(folder), store=store)
-        if not contenders:
+        prepared_variants, skipped = prepare(model, variants, folder=Path(folder), store=store)
+        if not prepared_variants:
             raise BackendError(_said(skipped[0]) if skipped else "no variant to judge")
         settings = Settings(subject, limit, threads or available_cores(), TOLERANCE)
         photos = _check(chosen, voc_label, checking)
-        contenders, seen_before = _apart(contenders, photos)
+        prepared_variants, seen_before = _apart(prepared_variants, photos)
         skipped = (*skipped, *seen_before)
-        if not contenders:
+        if not prepared_variants:
             raise BackendError(_said(skipped[0]))
         evaluation = Evaluation(
             created=created,
@@ -165,36 +165,36 @@ def run_evaluation(
             complete=False,
         )
         yield evaluation
-        total = len(contenders) * len(photos)
-        for place, contender in enumerate(contenders):
+        total = len(prepared_variants) * len(photos)
+        for place, prepared in enumerate(prepared_variants):
 
             def step(done: int, place: int = place) -> None:
                 if progress:
                     progress(place * len(photos) + done, total)
 
             try:
-                judged = _judge_variant(contender, chosen, settings, voc_label, step, seen)
+                judged = _judge_variant(prepared, chosen, settings, voc_label, step, seen)
                 evaluation = replace(evaluation, variants=(*evaluation.variants, judged))
-                if record and contender.model.onnx_sha256:
-                    record_quality(contender.artefact, judged, evaluation, store or Store.default())
+                if record and prepared.model.onnx_sha256:
+                    record_quality(prepared.artefact, judged, evaluation, store or Store.default())
             except (BackendError, MissingDependencyError, GraphError, ExportError) as error:
-                refused = Skipped(contender.name, str(error), asked=True)
+                refused = Skipped(prepared.name, str(error), asked=True)
                 evaluation = replace(evaluation, skipped=(*evaluation.skipped, refused))
-            evaluation = replace(evaluation, complete=place + 1 == len(contenders))
+            evaluation = replace(evaluation, complete=place + 1 == len(prepared_variants))
             yield evaluation
 
 
 def _apart(
-    contenders: Sequence[Contender], photos: Sequence[TruthFacts]
-) -> tuple[tuple[Contender, ...], tuple[Skipped, ...]]:
+    prepared_variants: Sequence[PreparedVariant], photos: Sequence[TruthFacts]
+) -> tuple[tuple[PreparedVariant, ...], tuple[Skipped, ...]]:
     """Leave out what can not be read, or was calibrated on photos it would be judged on."""
     fit, refused = [], []
-    for contender in contenders:
-        path = contender.artefact
+    for prepared in prepared_variants:
+        path = prepared.artefact
         try:
             calibrated_on = calibration_of(path) if path.suffix == ".onnx" else frozenset()
         except ExportError as error:
-            refused.append(Skipped(contender.name, str(error), asked=True))
+            refused.append(Skipped(prepared.name, str(error), asked=True))
             continue
         known = [photo.name for photo in photos if photo.sha256 in calibrated_on]
         if known:
@@ -202,9 +202,9 @@ def _apart(
                 f"{path} was calibrated on {len(known)} of these photos, such as "
                 f"{known[0]}; judge it on photos it has not seen"
             )
-            refused.append(Skipped(contender.name, reason, asked=True))
+            refused.append(Skipped(prepared.name, reason, asked=True))
         else:
-            fit.append(contender)
+            fit.append(prepared)
     return tuple(fit), tuple(refused)
 
 
@@ -237,7 +237,7 @@ def _check(dataset: Dataset, label: int, progress: Progress | None) -> tuple[Tru
 
 
 def _judge_variant(
-    contender: Contender,
+    prepared: PreparedVariant,
     dataset: Dataset,
     settings: Settings,
     voc_label: int,
@@ -246,12 +246,12 @@ def _judge_variant(
 ) -> VariantQuality:
     # a number means VOC's label where the masks are VOC's, whatever the network counts
     subject = dataset.labels[voc_label] if dataset.labels else settings.subject
-    variant = contender.variant
+    variant = prepared.variant
     opening = find_backend(variant.backend).open_file(
-        contender.artefact,
-        name=contender.model.name,
-        labels=contender.labels,
-        trusted=contender.trusted,
+        prepared.artefact,
+        name=prepared.model.name,
+        labels=prepared.labels,
+        trusted=prepared.trusted,
         threads=variant.threads or settings.threads,
         provider=variant.provider,
     )
@@ -266,7 +266,7 @@ def _judge_variant(
             step(number)
             photo = dataset.read(item)
             labels = backend.segment(preprocess(photo.bgr, backend.network.crop), subject=label)
-            judged = _judge(contender.name, number, photo, labels, label, voc_label)
+            judged = _judge(prepared.name, number, photo, labels, label, voc_label)
             qualities.append(judged.quality)
             if counts is not None:
                 enlarged = _enlarge(labels, *photo.mask.shape)
@@ -275,9 +275,9 @@ def _judge_variant(
                 seen(judged)
         step(len(dataset.items))
         return VariantQuality(
-            name=contender.name,
+            name=prepared.name,
             variant=variant,
-            model=contender.model,
+            model=prepared.model,
             version=backend.version,
             provider=backend.provider,
             threads=backend.threads,

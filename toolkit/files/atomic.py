@@ -79,7 +79,7 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
 
 
-def sweep(folder: Path, names: Container[str]) -> None:
+def remove_stale(folder: Path, names: Container[str]) -> None:
     """Remove what killed runs left unfinished of some final names, in one look at their folder.
 
     A file that a living process writes is left alone: it is locked. The store's folders and
@@ -99,23 +99,23 @@ def sweep(folder: Path, names: Container[str]) -> None:
     """
     unfinished = re.compile(rf"\.(.*){PARTIAL}", re.DOTALL)
     with translated(folder):
-        for leftover in matching(folder, unfinished):
-            found = unfinished.fullmatch(leftover.name)
+        for stale in matching(folder, unfinished):
+            found = unfinished.fullmatch(stale.name)
             if found and found[1] in names:
-                _discard_unless_held(leftover)
+                _discard_unless_held(stale)
 
 
-def _discard_unless_held(leftover: Path) -> None:
+def _discard_unless_held(stale: Path) -> None:
     with contextlib.ExitStack() as stack:
         if fcntl:
             try:
-                number = os.open(leftover, os.O_RDONLY | os.O_NONBLOCK)  # folders too
+                number = os.open(stale, os.O_RDONLY | os.O_NONBLOCK)  # folders too
                 stack.callback(os.close, number)
                 fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:  # somebody's, or gone; or there are no locks here to tell by
                 return
-        log.debug("removing %s, left by a run that was killed", leftover)
-        discard(leftover)
+        log.debug("removing %s, left by a run that was killed", stale)
+        discard(stale)
 
 
 @contextlib.contextmanager
@@ -141,7 +141,7 @@ def claimed(path: Path) -> Iterator[Path]:
     OSError
         The file can't be made.
     """
-    sweep(path.parent, {path.name})
+    remove_stale(path.parent, {path.name})
     with _unfinished(path) as partial:
         yield partial
 

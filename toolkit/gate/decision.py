@@ -21,7 +21,7 @@ from toolkit.stats.signed_rank import signed_ranks
 from toolkit.stats.verdicts import Verdict
 
 BASE, HEAD, CONTROL = "base", "head", "control"
-CONTENDERS = (BASE, HEAD, CONTROL)
+ROLES = (BASE, HEAD, CONTROL)
 
 CONTROL_FAILED = "the control failed: equal code seemed to differ; the machine is too restless"
 
@@ -122,10 +122,10 @@ def compare_rounds(stages: Sequence[str], plan: Plan, times: Times) -> list[Comp
         The stage of each unit.
     plan : Plan
     times : (rounds, 3, units) float64
-        Nanoseconds above 0, contenders in the order of `CONTENDERS`.
+        Nanoseconds above 0, contenders in the order of `ROLES`.
     """
     logs = np.log(times)
-    base, head, control = (logs[:, number] for number in range(len(CONTENDERS)))
+    base, head, control = (logs[:, number] for number in range(len(ROLES)))
     slower = [signed_ranks(column) for column in (head - (base + control) / 2).T]
     apart = [signed_ranks(column) for column in (control - base).T]
     p = adjusted([one.p_above for one in slower])

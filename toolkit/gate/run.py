@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.bench.photos import BenchPhoto
-from toolkit.bench.prepared import Contender, prepare
+from toolkit.bench.prepared import PreparedVariant, prepare
 from toolkit.bench.processes import TIME_LIMIT
 from toolkit.bench.run import Measurement
 from toolkit.bench.schema import BenchReport, Round, Settings, default_baseline
@@ -20,15 +20,15 @@ from toolkit.bench.statistics import process_median
 from toolkit.bench.stopping_rule import Progress
 from toolkit.bench.variants import Variant
 from toolkit.errors import BackendError, UsageError
-from toolkit.gate.decision import BASE, CONTENDERS, CONTROL, HEAD, Judged, Times, decide
+from toolkit.gate.decision import BASE, CONTROL, HEAD, ROLES, Judged, Times, decide
 from toolkit.gate.plan import GROUPS, Plan
 from toolkit.gate.result import GateReport, NoVerdictError, StageVerdict, blamed, group_verdicts
 from toolkit.host import host_facts
 from toolkit.hub.model import Model
 from toolkit.hub.store import Store
-from toolkit.stats.verdicts import CLOCK_STEP, overall
+from toolkit.stats.verdicts import TIMER_RESOLUTION, overall
 
-GATE = Settings(iterations=10, timed_seconds=1.0, warmup=10, turns=True)
+GATE = Settings(iterations=10, timed_seconds=1.0, warmup=10, interleaved=True)
 """How a gate measures, but for the threads."""
 
 MOST_FAILURES = 3
@@ -99,7 +99,7 @@ def run_gate(
     units = _units(plan, len(photos))
     with tempfile.TemporaryDirectory(prefix="toolkit-gate-") as folder:
         measurement = Measurement(
-            _contenders(model, base, head, Path(folder), store),
+            _prepared_variants(model, base, head, Path(folder), store),
             photos,
             settings,
             folder=Path(folder),
@@ -154,17 +154,17 @@ def _units(plan: Plan, photos: int) -> list[Unit]:
     ]
 
 
-def _contenders(
+def _prepared_variants(
     model: Model, base: Variant, head: Variant, folder: Path, store: Store | None
-) -> list[Contender]:
+) -> list[PreparedVariant]:
     ready = {}
     for name, variant in ((BASE, base), (HEAD, head)):
-        contenders, skipped = prepare(model, [variant], folder=folder, store=store)
+        roles, skipped = prepare(model, [variant], folder=folder, store=store)
         if skipped:
             raise BackendError(f"{name} {skipped[0].variant} can't run: {skipped[0].reason}")
-        ready[name] = contenders[0]
+        ready[name] = roles[0]
     ready[CONTROL] = ready[BASE]
-    return [dataclasses.replace(ready[name], name=name) for name in CONTENDERS]
+    return [dataclasses.replace(ready[name], name=name) for name in ROLES]
 
 
 class _Rounds:
@@ -183,7 +183,7 @@ class _Rounds:
         self.out_of_time = False
         self._measurement = measurement
         self._units = units
-        self._expected = plan.looks[-1] * len(CONTENDERS)
+        self._expected = plan.looks[-1] * len(ROLES)
         self._end = None if budget_seconds is None else time.monotonic() + budget_seconds
         self._begin = time.monotonic()
         self._progress = progress
@@ -198,7 +198,7 @@ class _Rounds:
             number = self._measurement.rounds
             self._measurement.add_round(self._one_more)
             processes = self._processes_of(number)
-            if len(processes) == len(CONTENDERS):
+            if len(processes) == len(ROLES):
                 found.append([self._times(process) for process in processes])
         self.whole += count
         return np.array(found, np.float64)
@@ -221,14 +221,14 @@ class _Rounds:
 
     def _processes_of(self, number: int) -> list[Round]:
         by_name = {times.name: times.rounds[-1] for times in self._measurement.variants}
-        latest = [by_name[name] for name in CONTENDERS if name in by_name]
+        latest = [by_name[name] for name in ROLES if name in by_name]
         return [process for process in latest if process.round == number]
 
     def _times(self, process: Round) -> list[float]:
         return [
             max(
                 float(process.load_ns) if photo is None else process_median(process, photo, stage),
-                CLOCK_STEP,
+                TIMER_RESOLUTION,
             )
             for photo, stage in self._units
         ]

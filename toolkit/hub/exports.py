@@ -46,25 +46,25 @@ def find_export(
     logits : bool
         Whether one that gives its logits is preferred.
     """
-    recipes = _with_variants(_recipes(model, profile), logits=logits)
-    found, outdated = _find_exports(model, graph, store or Store.default(), recipes)
+    chosen_profiles = _with_variants(_candidates_of(model, profile), logits=logits)
+    found, outdated = _find_exports(model, graph, store or Store.default(), chosen_profiles)
     if outdated:
         log.info("passing over %s: another version of the converter made it", outdated)
     return found
 
 
-def _recipes(model: Model, profile: str | None) -> tuple[Profile, ...]:
+def _candidates_of(model: Model, profile: str | None) -> tuple[Profile, ...]:
     """Return what an export may be made by, the best first."""
     asked = model.profile or profile
     return tuple(find_profile(name) for name in ((asked,) if asked else DEFAULT_PROFILES))
 
 
-def _with_variants(recipes: Iterable[Profile], *, logits: bool) -> list[Profile]:
+def _with_variants(chosen_profiles: Iterable[Profile], *, logits: bool) -> list[Profile]:
     """Return each recipe and the same with logits, the preferred one first."""
     found = []
-    for recipe in recipes:
-        alone = recipe.name.endswith(WITH_LOGITS)
-        both = [recipe] if alone else [recipe, find_profile(recipe.name + WITH_LOGITS)]
+    for chosen in chosen_profiles:
+        alone = chosen.name.endswith(WITH_LOGITS)
+        both = [chosen] if alone else [chosen, find_profile(chosen.name + WITH_LOGITS)]
         found += both[::-1] if logits else both
     return found
 
@@ -130,16 +130,16 @@ def ensure_export(
         The conversion did not pass verification.
     """
     store = store or Store.default()
-    recipes = _recipes(model, profile)
-    recipe = recipes[0]
-    variants = _with_variants(recipes, logits=logits)
+    chosen_profiles = _candidates_of(model, profile)
+    chosen = chosen_profiles[0]
+    variants = _with_variants(chosen_profiles, logits=logits)
     found, outdated = _find_exports(model, None, store, variants)
     if found is not None:
         return found
-    if recipe.quantised:
+    if chosen.quantised:
         raise ModelNotFoundError(
-            f"there is no {recipe.name} export of {model.name} yet",
-            f"toolkit convert {model.name} --profile {recipe.name} --calibrate DIR makes it from "
+            f"there is no {chosen.name} export of {model.name} yet",
+            f"toolkit convert {model.name} --profile {chosen.name} --calibrate DIR makes it from "
             "photos like yours",
         )
     if outdated:
@@ -149,7 +149,7 @@ def ensure_export(
     else:
         log.info("no ONNX export of %s yet: converting it first", model.name)
     try:
-        names = [one.name for one in recipes]
+        names = [one.name for one in chosen_profiles]
         if logits:
             names = [name.removesuffix(WITH_LOGITS) + WITH_LOGITS for name in names]
         conversion = convert_model(model.graph(store), profile=names, store=store)
@@ -157,7 +157,7 @@ def ensure_export(
         lacking = (
             f"{outdated} was made by another version of the converter"
             if outdated
-            else f"{store.export_path(model.name, recipe.name, DEFAULT_OPSET)} is missing"
+            else f"{store.export_path(model.name, chosen.name, DEFAULT_OPSET)} is missing"
         )
         raise MissingDependencyError(
             f"{lacking} and can't be made here: {error.problem}", error.remedy

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from toolkit.convert.calibration import Calibration
 from toolkit.convert.conversion import DEFAULT_OPSET, DEFAULT_PROFILES, convert_graph
 from toolkit.convert.manifest import Manifest, manifest_path
-from toolkit.files.atomic import sweep, translated, write_atomically
+from toolkit.files.atomic import remove_stale, translated, write_atomically
 from toolkit.graphs import FrozenGraph
 from toolkit.hub.store import Store
 from toolkit.verify import VerifyReport
@@ -111,7 +111,7 @@ def publish_export(path: Path, onnx: bytes, manifest: bytes) -> None:
     """
     beside = manifest_path(path)
     with translated(path):
-        sweep(path.parent, {path.name, beside.name})
+        remove_stale(path.parent, {path.name, beside.name})
         if not path.is_file() or path.read_bytes() != onnx:
             beside.unlink(missing_ok=True)
             write_atomically(path, onnx)

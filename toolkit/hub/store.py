@@ -33,7 +33,7 @@ from toolkit.files.atomic import (
     matching,
     partial_path,
     reason,
-    sweep,
+    remove_stale,
     sync_folder,
     translated,
     write_atomically,
@@ -231,7 +231,7 @@ class Store:
         pattern = re.compile(rf"{re.escape(name)}\.[a-z0-9_-]+\.opset\d+\.onnx(\.json)?")
         return matching(self.exported, pattern)
 
-    def room(self, name: str) -> int:
+    def size_on_disk(self, name: str) -> int:
         """Return how many bytes a model's graph, record and exports take."""
         return sum(map(_size, [self.models / name, *self.exports(name)]))
 
@@ -308,8 +308,8 @@ class Store:
 
     def clean(self, name: str) -> None:
         """Remove what killed runs left of a model; the caller holds its lock."""
-        sweep(self.models, {name})
-        sweep(self.models / name, {GRAPH_FILE, SOURCE_FILE})
+        remove_stale(self.models, {name})
+        remove_stale(self.models / name, {GRAPH_FILE, SOURCE_FILE})
 
     def remove(self, name: str) -> int:
         """Remove a model: its graph, its record with the pin, and its exports.
@@ -332,11 +332,11 @@ class Store:
                 f"{name} is not in the store", "`toolkit models` lists what is"
             )
         with self.lock(name), translated(folder):
-            freed = self.room(name)
+            freed = self.size_on_disk(name)
             if folder.is_dir():
                 folder.rename(partial_path(folder))
             exports = self.exports(name)
-            sweep(self.exported, {export.name for export in exports})
+            remove_stale(self.exported, {export.name for export in exports})
             for export in reversed(exports):  # a manifest goes before its export
                 export.unlink(missing_ok=True)
             self.clean(name)

@@ -56,18 +56,18 @@ _UNWARNED = _Unwarned()
 
 @overload
 def read_photo(
-    path: Path | str, *, max_pixels: int | None = None, deep: Literal[False] = False
+    path: Path | str, *, max_pixels: int | None = None, sixteen_bit: Literal[False] = False
 ) -> Photo[np.uint8]: ...
 
 
 @overload
 def read_photo(
-    path: Path | str, *, max_pixels: int | None = None, deep: bool
+    path: Path | str, *, max_pixels: int | None = None, sixteen_bit: bool
 ) -> Photo[np.uint8] | Photo[np.uint16]: ...
 
 
 def read_photo(
-    path: Path | str, *, max_pixels: int | None = None, deep: bool = False
+    path: Path | str, *, max_pixels: int | None = None, sixteen_bit: bool = False
 ) -> Photo[np.uint8] | Photo[np.uint16]:
     """Read a photo of any common format.
 
@@ -82,7 +82,7 @@ def read_photo(
     max_pixels : int, optional
         Larger photos are refused before they are decoded; by default ``TOOLKIT_MAX_PIXELS`` from
         the environment, else `toolkit.imaging.limits.MAX_PIXELS`.
-    deep : bool
+    sixteen_bit : bool
         Keep all bits of a PNG or TIFF of 16, gray or RGB, with alpha or without. Other photos are
         of 8 bits all the same.
 
@@ -99,10 +99,10 @@ def read_photo(
     check_file(path)
     limit = pixel_limit() if max_pixels is None else max_pixels
     with _UNWARNED:
-        return _decode(path, limit, deep=deep)
+        return _decode(path, limit, sixteen_bit=sixteen_bit)
 
 
-def _decode(path: Path, limit: int, *, deep: bool) -> Photo[np.uint8] | Photo[np.uint16]:
+def _decode(path: Path, limit: int, *, sixteen_bit: bool) -> Photo[np.uint8] | Photo[np.uint16]:
     try:
         # By its name Pillow would map a plain TIFF into memory, and mixes up its rows where the
         # orientation swaps width and height.
@@ -116,11 +116,11 @@ def _decode(path: Path, limit: int, *, deep: bool) -> Photo[np.uint8] | Photo[np
             metadata = metadata_of(path, image)  # before turning, which Pillow writes into it
             exact = None
             # Pillow takes a transparent colour of 16 bits for one of 8.
-            if of_16_bits and (deep or "transparency" in image.info):
+            if of_16_bits and (sixteen_bit or "transparency" in image.info):
                 exact = all_bits(path, image, orientation if of_tiff else left_to_turn(image))
             if exact is None:
                 return Photo(*upright(path, image), metadata)
-            if deep:
+            if sixteen_bit:
                 return Photo(*exact, metadata)
             bgr, alpha = exact
             return Photo(upper_byte(bgr), None if alpha is None else upper_byte(alpha), metadata)

@@ -22,7 +22,8 @@ class Photo(Generic[Level]):
     Attributes
     ----------
     bgr : (H, W, 3) uint8, BGR, 0..255
-        Also under transparent pixels. Read with ``deep``, uint16, 0..65535, if the file has them.
+        Also under transparent pixels. Read with ``sixteen_bit``, uint16, 0..65535, if the file has
+        them.
     alpha : (H, W) uint8 or None
         0 transparent, 255 opaque; None where the file has no transparency. Of `bgr`'s depth.
     metadata : Metadata

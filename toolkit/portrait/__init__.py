@@ -18,7 +18,7 @@ from toolkit.portrait.pipeline import (
     make_portrait,
 )
 from toolkit.portrait.preprocess import network_size, preprocess
-from toolkit.portrait.timing import STAGES, Clock, Stage, Stopwatch, untimed
+from toolkit.portrait.timing import STAGES, Stage, StageTimer, Stopwatch, untimed
 
 __all__ = [
     "EDGES",
@@ -27,12 +27,12 @@ __all__ = [
     "PERSON",
     "STAGES",
     "Blur",
-    "Clock",
     "Edge",
     "Kernel",
     "Natural",
     "Portrait",
     "Stage",
+    "StageTimer",
     "Stages",
     "Stopwatch",
     "Style",

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.portrait.blur import KERNEL, blur, check_kernel, hide_subject
-from toolkit.portrait.timing import Clock, untimed
+from toolkit.portrait.timing import StageTimer, untimed
 
 BAND_BYTES = 256 * 1024
 """Of photo per band: the band, its background and its blur fit a level-2 cache together."""
@@ -78,7 +78,7 @@ def blur_background(
     mask: NDArray[np.uint8],
     kernel: int = KERNEL,
     *,
-    clock: Clock = untimed,
+    timer: StageTimer = untimed,
 ) -> NDArray[np.uint8]:
     """Keep the subject of a photo and blur the rest.
 
@@ -91,7 +91,7 @@ def blur_background(
         255 where the subject is.
     kernel : int
         Side of the blur's square in pixels.
-    clock : Clock
+    timer : StageTimer
         Gets the stages blur and composite.
 
     Returns
@@ -106,10 +106,10 @@ def blur_background(
     height, width = photo.shape[:2]
     portrait = np.empty_like(photo, order="C")
     for band in bands(height, width, check_kernel(kernel)):
-        with clock("blur"):
+        with timer("blur"):
             background = hide_subject(photo[band.read], mask[band.read])
             blurred = blur(background, kernel)[band.kept]
-        with clock("composite"):
+        with timer("composite"):
             portrait[band.rows] = blurred
             cv2.copyTo(photo[band.rows], mask[band.rows], portrait[band.rows])
     return portrait

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from toolkit.imaging.pixels import Float, Pixels, encode
 from toolkit.portrait.lens import Blur, convolve, divided, weighed
-from toolkit.portrait.linear_color import levels_of, to_light
+from toolkit.portrait.linear_color import levels_of, to_linear_light
 
 BAND_ROWS = 64
 """Of a photo that are reduced together: as light they are to fit the cache."""
@@ -99,7 +99,7 @@ class Background:
         return small[rows, columns]
 
 
-class ReducedBackground(Background):
+class DownsampledBackground(Background):
     """What is behind the subject, blurred on a reduced grid.
 
     Parameters
@@ -166,33 +166,35 @@ def _reduce(
     total = np.empty((rows.count, columns.count, 3), np.float32)
     # what lies beyond the photo has no weight
     shares = np.outer(rows.covered, columns.covered)
-    light = np.zeros((step * factor, columns.count * factor, 3), np.float32)
-    weight = np.zeros(light.shape[:2], np.uint8)
+    linear_light = np.zeros((step * factor, columns.count * factor, 3), np.float32)
+    weight = np.zeros(linear_light.shape[:2], np.uint8)
     for row in range(0, rows.count, step):
         count = min(step, rows.count - row)
         top = row * factor - rows.before
         band = slice(max(top, 0), min(top + count * factor, rows.length))
-        if band.stop - band.start < len(light):
-            light[:], weight[:] = 0, 0
+        if band.stop - band.start < len(linear_light):
+            linear_light[:], weight[:] = 0, 0
         within = (
             slice(band.start - top, band.stop - top),
             slice(columns.before, columns.before + columns.length),
         )
         if blur.kernel == "lens":
-            to_light(photo[band], out=light[within])
+            to_linear_light(photo[band], out=linear_light[within])
         else:
-            light[within] = photo[band]
+            linear_light[within] = photo[band]
         subject = np.flatnonzero(alpha[band].max(axis=0)) + columns.before
         if subject.size:
             first, last = subject[0] // factor, subject[-1] // factor + 1
             hidden = (slice(count * factor), slice(first * factor, last * factor))
             cv2.bitwise_not(alpha[band], dst=weight[within])
-            weighed(light[hidden], weight[hidden], out=light[hidden])
+            weighed(linear_light[hidden], weight[hidden], out=linear_light[hidden])
             seen = np.asarray(weight[hidden], np.float32) / np.float32(255)
-            shares[row : row + count, first:last] = _reduced(seen, last - first, count)
-        total[row : row + count] = _reduced(light[: count * factor], columns.count, count)
+            shares[row : row + count, first:last] = _downsampled(seen, last - first, count)
+        total[row : row + count] = _downsampled(
+            linear_light[: count * factor], columns.count, count
+        )
     return total, np.asarray(shares, np.float32)
 
 
-def _reduced(image: Float, columns: int, rows: int) -> Float:
+def _downsampled(image: Float, columns: int, rows: int) -> Float:
     return np.asarray(cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)

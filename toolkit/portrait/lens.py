@@ -4,7 +4,7 @@ Each pixel of the background becomes the weighted mean of the background around 
 convolution (Knutsson and Westin, 1993). What the subject covers has no weight, so none of its
 colour, nor the black of a hole, gets into the background.
 
-A wide blur is computed on a reduced photo: see `toolkit.portrait.downsampled` and `halved`.
+A wide blur is computed on a reduced photo: see `toolkit.portrait.downsampled` and `half`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from toolkit.errors import UsageError
 from toolkit.imaging.pixels import Float, Pixels, encode
 from toolkit.portrait.blur import KERNEL_LIMIT
-from toolkit.portrait.linear_color import levels_of, to_light
+from toolkit.portrait.linear_color import levels_of, to_linear_light
 
 Kernel = Literal["lens", "gaussian", "box"]
 KERNELS: tuple[Kernel, ...] = ("lens", "gaussian", "box")
@@ -125,7 +125,7 @@ def blur_whole(photo: Pixels, blur: Blur) -> Pixels:
     if blur.size < SMALLEST_SIZE:
         return photo.copy()
     if blur.kernel == "lens":
-        return levels_of(convolve(to_light(photo), blur), photo.dtype)
+        return levels_of(convolve(to_linear_light(photo), blur), photo.dtype)
     # OpenCV's loops over 16 bits are the slowest there are
     plain = photo.dtype == np.uint8 or blur.kernel == "box"
     levels = photo if plain else photo.astype(np.float32, copy=False)
@@ -149,20 +149,20 @@ def blur_without(photo: Pixels, weight: NDArray[np.uint8], blur: Blur) -> Pixels
     """
     if blur.size < SMALLEST_SIZE:
         return photo.copy()
-    light = to_light(photo) if blur.kernel == "lens" else photo
+    linear_light = to_linear_light(photo) if blur.kernel == "lens" else photo
     # bytes take less time than floats, where they are summed up as floats
     seen = weight if blur.kernel == "gaussian" else weight.astype(np.float32)
     shares = np.asarray(convolve(seen, blur, depth=cv2.CV_32F), np.float32) / np.float32(255)
-    mean = divided(convolve(weighed(light, weight), blur), shares)
+    mean = divided(convolve(weighed(linear_light, weight), blur), shares)
     return levels_of(mean, photo.dtype) if blur.kernel == "lens" else encode(mean, photo.dtype)
 
 
-def weighed(light: Pixels, weight: NDArray[np.uint8], out: Float | None = None) -> Float:
+def weighed(linear_light: Pixels, weight: NDArray[np.uint8], out: Float | None = None) -> Float:
     """Return light or levels times weight / 255, (H, W, 3) float32."""
-    if light.dtype == np.float64:
-        light = light.astype(np.float32)
+    if linear_light.dtype == np.float64:
+        linear_light = linear_light.astype(np.float32)
     each = cv2.merge((weight,) * 3)
-    product = cv2.multiply(light, each, dst=out, scale=1 / 255, dtype=cv2.CV_32F)
+    product = cv2.multiply(linear_light, each, dst=out, scale=1 / 255, dtype=cv2.CV_32F)
     return np.asarray(product, np.float32)
 
 
@@ -181,13 +181,13 @@ def convolve(image: Pixels, blur: Blur, factor: int = 1, depth: int = -1) -> Pix
     if blur.kernel == "box":
         if factor == 1:
             return np.asarray(cv2.boxFilter(image, depth, (blur.side,) * 2))
-        line = bar(_left((blur.side**2 - 1) / 12, factor) ** 2)
+        line = box(_left((blur.side**2 - 1) / 12, factor) ** 2)
         return np.asarray(cv2.sepFilter2D(image, depth, line, line))
     if blur.kernel == "gaussian":
         # not OpenCV's own Gaussian: of 8 bits it has taps of 8 bits, this one has floats
-        taps = bell(blur.sigma / factor, _left(blur.sigma**2, factor))
+        taps = gaussian(blur.sigma / factor, _left(blur.sigma**2, factor))
         return np.asarray(cv2.sepFilter2D(image, depth, taps, taps))
-    return np.asarray(cv2.filter2D(image, depth, disc(2 * _left(blur.radius**2 / 4, factor))))
+    return np.asarray(cv2.filter2D(image, depth, disk(2 * _left(blur.radius**2 / 4, factor))))
 
 
 def _left(variance: float, factor: int) -> float:
@@ -196,7 +196,7 @@ def _left(variance: float, factor: int) -> float:
     return math.sqrt(variance - of_means - of_interpolation) / factor
 
 
-def bell(reach: float, sigma: float) -> NDArray[np.float64]:
+def gaussian(reach: float, sigma: float) -> NDArray[np.float64]:
     """Return a Gaussian's kernel along one axis.
 
     Parameters
@@ -213,7 +213,7 @@ def bell(reach: float, sigma: float) -> NDArray[np.float64]:
     return np.asarray(cv2.getGaussianKernel(2 * round(3 * reach) + 1, sigma), np.float64)
 
 
-def bar(variance: float) -> Float:
+def box(variance: float) -> Float:
     """Return a box's kernel along one axis, of any width: whole pixels and a part at each end.
 
     Parameters
@@ -239,7 +239,7 @@ def bar(variance: float) -> Float:
 
 
 @functools.lru_cache(maxsize=8)
-def disc(radius: float) -> Float:
+def disk(radius: float) -> Float:
     """Return a disc's kernel: each pixel's share of it, in sum 1.
 
     Parameters

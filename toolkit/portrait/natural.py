@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from toolkit.imaging.pixels import Pixels, encode
 from toolkit.portrait.composite import BAND_BYTES
-from toolkit.portrait.downsampled import Background, ReducedBackground
+from toolkit.portrait.downsampled import Background, DownsampledBackground
 from toolkit.portrait.lens import Blur, blur_whole, blur_without
-from toolkit.portrait.pyramid import HalvedBackground
-from toolkit.portrait.timing import Clock, untimed
+from toolkit.portrait.pyramid import PyramidBackground
+from toolkit.portrait.timing import StageTimer, untimed
 
 TILE = 48
 """Pixels; what is decided together along a row."""
@@ -47,7 +47,7 @@ def natural_portrait(
     *,
     depth: float = 0.0,
     ground: tuple[int, int] | None = None,
-    clock: Clock = untimed,
+    timer: StageTimer = untimed,
 ) -> Pixels:
     """Keep the subject of a photo and blur what is behind it.
 
@@ -66,7 +66,7 @@ def natural_portrait(
     ground : (int, int), optional
         The rows between which the ground comes nearer: the horizon and the subject's feet. Needed
         where `depth` is not 0.
-    clock : Clock
+    timer : StageTimer
         Gets the stages blur and composite.
 
     Returns
@@ -74,10 +74,10 @@ def natural_portrait(
     (H, W, 3), of the photo's dtype
     """
     share = _in_steps(alpha)
-    portrait = _at_one_depth(photo, share, blur, clock)
+    portrait = _at_one_depth(photo, share, blur, timer)
     if not depth or ground is None:
         return portrait
-    return _with_ground(photo, share, blur, portrait, depth, ground, clock)
+    return _with_ground(photo, share, blur, portrait, depth, ground, timer)
 
 
 def _in_steps(alpha: NDArray[Any]) -> NDArray[np.uint8]:
@@ -86,24 +86,24 @@ def _in_steps(alpha: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(np.clip(np.rint(alpha * 255.0), 0, 255), np.uint8)
 
 
-def _at_one_depth(photo: Pixels, alpha: NDArray[np.uint8], blur: Blur, clock: Clock) -> Pixels:
+def _at_one_depth(photo: Pixels, alpha: NDArray[np.uint8], blur: Blur, timer: StageTimer) -> Pixels:
     portrait = np.empty(photo.shape, photo.dtype)
     background = None
     if blur.factor > 1:
-        with clock("blur"):
+        with timer("blur"):
             background = background_alone(photo, alpha, blur)
     for run in runs(alpha, blur):
         place = (run.rows, run.columns)
         if run.kind == "subject":
-            with clock("composite"):
+            with timer("composite"):
                 portrait[place] = photo[place]
             continue
-        with clock("blur"):
+        with timer("blur"):
             if background is None:
                 behind = _blurred(photo, alpha, blur, run)
             else:
                 behind = background.patch(*place)
-        with clock("composite"):
+        with timer("composite"):
             if run.kind == "edge":
                 behind = _mixed(photo[place], behind, alpha[place])
             portrait[place] = behind
@@ -181,12 +181,12 @@ def _with_ground(
     portrait: Pixels,
     depth: float,
     ground: tuple[int, int],
-    clock: Clock,
+    timer: StageTimer,
 ) -> Pixels:
     """Blend towards a weaker blur and the photo itself, row by row down to the subject's feet."""
     near = nearness(np.arange(photo.shape[0]), depth, ground)
-    weaker = _at_one_depth(photo, alpha, blur.weaker, clock)
-    with clock("composite"):
+    weaker = _at_one_depth(photo, alpha, blur.weaker, timer)
+    with timer("composite"):
         return come_nearer(portrait, weaker, photo, near)
 
 
@@ -246,8 +246,8 @@ def background_alone(photo: Pixels, alpha: NDArray[Any], blur: Blur) -> Backgrou
     """Return what is put behind the subject; of no meaning well inside it."""
     share = _in_steps(alpha)
     if blur.factor == 2:
-        return HalvedBackground(photo, share, blur)
+        return PyramidBackground(photo, share, blur)
     if blur.factor > 1:
-        return ReducedBackground(photo, share, blur)
+        return DownsampledBackground(photo, share, blur)
     height, width = share.shape
     return Background(blur_without(photo, 255 - share, blur), (height, width))

@@ -20,7 +20,7 @@ from toolkit.portrait.lens import Blur, Kernel, weighed
 from toolkit.portrait.mask import label_shares, photo_mask, subject_mask
 from toolkit.portrait.natural import background_alone, natural_portrait
 from toolkit.portrait.preprocess import preprocess
-from toolkit.portrait.timing import Clock, untimed
+from toolkit.portrait.timing import StageTimer, untimed
 
 PERSON = 15
 """The label of people in PASCAL VOC's set."""
@@ -183,7 +183,7 @@ def make_portrait(
     subject: int = PERSON,
     style: Style = NATURAL,
     stages: bool = False,
-    clock: Clock = untimed,
+    timer: StageTimer = untimed,
 ) -> Portrait:
     """Blur what is behind the subject of a photo.
 
@@ -199,7 +199,7 @@ def make_portrait(
     style : Tutorial or Natural
     stages : bool
         Whether to keep every picture on the way; costs time and memory.
-    clock : Clock
+    timer : StageTimer
         Gets the time of each stage.
 
     Returns
@@ -212,9 +212,9 @@ def make_portrait(
         The runtime failed.
     """
     height, width = photo.shape[:2]
-    with clock("preprocess"):
+    with timer("preprocess"):
         network_input = preprocess(photo, backend.network.crop)
-    with clock("segment"):
+    with timer("segment"):
         if isinstance(style, Natural):
             labels, margin = scored(network_input, backend, subject)
         else:
@@ -222,12 +222,12 @@ def make_portrait(
     shares = label_shares(labels)
     found = subject in shares
     if isinstance(style, Tutorial):
-        with clock("mask"):
+        with timer("mask"):
             network_mask = subject_mask(labels, subject)
             mask = photo_mask(network_mask, height, width)
-        image = blur_background(photo, mask, style.kernel, clock=clock) if found else photo.copy()
+        image = blur_background(photo, mask, style.kernel, timer=timer) if found else photo.copy()
     else:
-        with clock("mask"):
+        with timer("mask"):
             probability = softened(labels, margin, backend.network.crop, subject)
             alpha = refine(network_input, probability, style.edge).of(photo)
         blurring = style.blur(height, width)
@@ -238,7 +238,7 @@ def make_portrait(
                 blurring,
                 depth=style.depth,
                 ground=ground_rows(labels == subject, height),
-                clock=clock,
+                timer=timer,
             )
             if found
             else photo.copy()

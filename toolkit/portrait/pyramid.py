@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from toolkit.imaging.pixels import Float, Pixels, encode
 from toolkit.portrait.downsampled import Background
-from toolkit.portrait.lens import Blur, bell, divided, weighed
+from toolkit.portrait.lens import Blur, divided, gaussian, weighed
 
 STEP = 1.0
 """Variance of a step down, or up: square pixels of the photo."""
@@ -25,7 +25,7 @@ BAND_ROWS = 64
 """Of a photo that are halved together: as floats they are to fit the cache."""
 
 
-class HalvedBackground(Background):
+class PyramidBackground(Background):
     """What is behind the subject, blurred by a Gaussian: at half the size, every other pixel.
 
     Parameters
@@ -39,8 +39,8 @@ class HalvedBackground(Background):
 
     def __init__(self, photo: Pixels, alpha: NDArray[np.uint8], blur: Blur) -> None:
         left = math.sqrt(blur.sigma**2 - 2 * STEP) / 2
-        taps = bell(left, left)
-        halves = _halved(photo, alpha)
+        taps = gaussian(left, left)
+        halves = _pyramid_down(photo, alpha)
         rows, columns = (_mirrored(length, len(taps) // 2) for length in alpha.shape)
         height, width = (len(places) - len(taps) + 1 for places in (rows, columns))
         small: Pixels = np.empty((height, width, 3), photo.dtype)
@@ -61,7 +61,7 @@ class HalvedBackground(Background):
         return np.asarray(cv2.pyrUp(small[tuple(spans)])[tuple(kept)], small.dtype)
 
 
-def _halved(photo: Pixels, alpha: NDArray[np.uint8]) -> tuple[Float, Float]:
+def _pyramid_down(photo: Pixels, alpha: NDArray[np.uint8]) -> tuple[Float, Float]:
     """Return at half the size what has weight, and the weights."""
     height, width = alpha.shape
     count = (height + 1) // 2
@@ -81,8 +81,8 @@ def _halved(photo: Pixels, alpha: NDArray[np.uint8]) -> tuple[Float, Float]:
             hidden = slice(first, min(subject[-1] + 6, width))
             weight = np.asarray(cv2.bitwise_not(alpha[band, hidden]), np.uint8)
             levels[:, hidden] = weighed(photo[band, hidden], weight)
-            halved = cv2.pyrDown(weight.astype(np.float32))[kept]
-            shares[row:stop, first // 2 : first // 2 + halved.shape[1]] = halved / 255
+            half = cv2.pyrDown(weight.astype(np.float32))[kept]
+            shares[row:stop, first // 2 : first // 2 + half.shape[1]] = half / 255
         total[row:stop] = cv2.pyrDown(levels)[kept]
     return total, shares
 

@@ -13,7 +13,7 @@ Stage = Literal["preprocess", "segment", "mask", "blur", "composite"]
 STAGES: tuple[Stage, ...] = ("preprocess", "segment", "mask", "blur", "composite")
 
 
-class Clock(Protocol):
+class StageTimer(Protocol):
     """Called with a stage's name; the block under the context manager is that stage's work."""
 
     def __call__(self, stage: Stage, /) -> AbstractContextManager[None]:
@@ -24,7 +24,7 @@ class Clock(Protocol):
 _NOTHING = nullcontext()
 
 
-def untimed(stage: Stage, /) -> AbstractContextManager[None]:  # noqa: ARG001 - a Clock by shape
+def untimed(stage: Stage, /) -> AbstractContextManager[None]:  # noqa: ARG001 - a StageTimer by shape
     """Measure nothing; the clock where none is given."""
     return _NOTHING
 

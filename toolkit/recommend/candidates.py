@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolkit.backends import BACKENDS
-from toolkit.bench.prepared import Contender, prepare
+from toolkit.bench.prepared import PreparedVariant, prepare
 from toolkit.bench.schema import Skipped
 from toolkit.bench.variants import Variant
 from toolkit.convert.profiles import PROFILES
@@ -23,7 +23,7 @@ class Candidate:
 
     Attributes
     ----------
-    contender : Contender
+    prepared : PreparedVariant
         Its variant names the threads.
     profile : str or None
         None where the runtime takes the frozen graph, or the model is an ONNX file.
@@ -33,7 +33,7 @@ class Candidate:
         Whether it gives TF1's label map by the near-tie rule: all such are as good.
     """
 
-    contender: Contender
+    prepared: PreparedVariant
     profile: str | None
     judged_as: str
     same_labels: bool
@@ -41,12 +41,12 @@ class Candidate:
     @property
     def name(self) -> str:
         """The variant's text."""
-        return self.contender.name
+        return self.prepared.name
 
     @property
     def threads(self) -> int:
         """How many it is given."""
-        return self.contender.variant.threads or 1
+        return self.prepared.variant.threads or 1
 
     @property
     def masks(self) -> str:
@@ -97,14 +97,14 @@ def find_candidates(
                 continue
         ready, refused = prepare(model, (), variants, folder=folder, store=store)
         skipped += refused
-        for contender in ready:
+        for prepared in ready:
             for threads in thread_counts(cores):
-                variant = replace(contender.variant, threads=threads)
+                variant = replace(prepared.variant, threads=threads)
                 found.append(
                     Candidate(
-                        replace(contender, name=str(variant), variant=variant),
+                        replace(prepared, name=str(variant), variant=variant),
                         profile,
-                        str(contender.variant),
+                        str(prepared.variant),
                         _same_labels(model, profile),
                     )
                 )
@@ -129,5 +129,5 @@ def _combinations(model: Model) -> Iterator[tuple[str | None, list[Variant]]]:
 def _same_labels(model: Model, profile: str | None) -> bool:
     if profile is None:
         return model.kind != "onnx"  # the graph itself
-    recipe = PROFILES.get(profile)
-    return recipe is not None and recipe.least_agreement is None
+    chosen = PROFILES.get(profile)
+    return chosen is not None and chosen.least_agreement is None

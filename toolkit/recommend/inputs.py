@@ -34,13 +34,13 @@ def check_dataset(dataset: Dataset, subject: str, step: Step) -> str:
 def require_label(candidates: Sequence[Candidate], subject: str) -> None:
     """Refuse a label that the network lacks before anything is timed."""
     for candidate in candidates:
-        contender = candidate.contender
+        prepared = candidate.prepared
         try:
-            opening = find_backend(contender.variant.backend).open_file(
-                contender.artefact,
-                name=contender.model.name,
-                labels=contender.labels,
-                trusted=contender.trusted,
+            opening = find_backend(prepared.variant.backend).open_file(
+                prepared.artefact,
+                name=prepared.model.name,
+                labels=prepared.labels,
+                trusted=prepared.trusted,
                 threads=1,
             )
         except ToolkitError:
@@ -55,7 +55,7 @@ def inputs_of(
 ) -> dict[str, str]:
     """Return what a state belongs to, by name: where any differs, what was done is of no use."""
     host = host_facts()
-    ran = (one.contender.model for one in candidates)
+    ran = (one.prepared.model for one in candidates)
     return {
         "photo": photo.facts.sha256,
         "dataset": dataset_sha256,

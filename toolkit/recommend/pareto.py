@@ -74,7 +74,7 @@ def under_the_names(
     judged = {one.name: one for one in evaluation.variants}
     there = {one.name for one in timed}
     variants: list[VariantQuality] = [
-        replace(judged[one.judged_as], name=one.name, variant=one.contender.variant)
+        replace(judged[one.judged_as], name=one.name, variant=one.prepared.variant)
         for one in left
         if one.name in there
     ]

@@ -125,7 +125,7 @@ def run_recommendation(
         )
         work.say_how_long(left, reference)
         left = work.judge(left, reference, pruned)
-        frontier, choice, figures = work.decide(left, reference, limits, pruned)
+        pareto_front, choice, figures = work.decide(left, reference, limits, pruned)
         timed = work.state.finally_
         evaluation = work.evaluation
         finished = Recommendation(
@@ -140,7 +140,7 @@ def run_recommendation(
             limits=limits,
             reference=reference,
             reference_iou=work.ious[reference],
-            frontier=frontier,
+            pareto_front=pareto_front,
             pruned=tuple(pruned),
             choice=choice,
             bench=BenchReport(
@@ -323,15 +323,15 @@ class _Work:
         pruned += [*untimed(left, timed), *dropped.values()]
         times = {one.name: one.times for one in figures}
         there = [one for one in left if one.name in times]
-        frontier = {one.name for one in self._undominated(there, times, pruned)}
+        pareto_front = {one.name for one in self._undominated(there, times, pruned)}
         # what was chosen within the noise is shown, whatever the noise says of it elsewhere
-        frontier.add(choice.name)
+        pareto_front.add(choice.name)
         pruned[:] = [one for one in pruned if one.name != choice.name]
         by_name = {one.name: one for one in left}
         points = [
             point_of(by_name[one.name], one, iou[one.name])
             for one in timed.variants
-            if one.name in frontier
+            if one.name in pareto_front
         ]
         points.sort(key=lambda point: (point.whole_ns, point.name))
         return tuple(points), choice, figures
@@ -401,4 +401,4 @@ def _reference(candidates: Sequence[Candidate], left: set[str]) -> str:
 
 
 def _without_threads(candidate: Candidate) -> Variant:
-    return replace(candidate.contender.variant, threads=None)
+    return replace(candidate.prepared.variant, threads=None)

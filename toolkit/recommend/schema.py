@@ -111,7 +111,7 @@ class Recommendation:
     reference : str
         The variant whose IoU others are held against.
     reference_iou : float
-    frontier : tuple of Point
+    pareto_front : tuple of Point
         Fastest first.
     pruned : tuple of Pruned
     choice : Choice
@@ -132,7 +132,7 @@ class Recommendation:
     limits: Limits
     reference: str
     reference_iou: float
-    frontier: tuple[Point, ...]
+    pareto_front: tuple[Point, ...]
     pruned: tuple[Pruned, ...]
     choice: Choice
     bench: BenchReport
@@ -143,4 +143,4 @@ class Recommendation:
         """The point chosen; None where there is none."""
         if self.choice.outcome != "chosen":
             return None
-        return next(point for point in self.frontier if point.name == self.choice.name)
+        return next(point for point in self.pareto_front if point.name == self.choice.name)

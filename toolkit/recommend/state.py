@@ -13,7 +13,7 @@ from toolkit.bench.schema import Failure, Skipped, VariantTimes
 from toolkit.errors import InputFileError
 from toolkit.evaluate.schema import Evaluation
 from toolkit.schema.records import read_record
-from toolkit.schema.serialization import Form, read_json
+from toolkit.schema.serialization import FileFormat, read_json
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class State:
         return hashlib.sha256(json.dumps(self.inputs, sort_keys=True).encode()).hexdigest()
 
 
-STATE = Form(
+STATE = FileFormat(
     "toolkit-recommend-state",
     "the state of a recommendation",
     source="toolkit recommend",
@@ -119,7 +119,7 @@ def read_state(path: Path, inputs: dict[str, str]) -> State:
         return begin
     another = "name another file with --state"
     document = read_json(path, another)
-    if not STATE.is_form_of(document):
+    if not STATE.describes(document):
         raise InputFileError(path, "is no state of a recommendation", another)
     try:
         state = STATE.take(path, document)

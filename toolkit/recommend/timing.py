@@ -11,7 +11,7 @@ from pathlib import Path
 
 from toolkit.bench.pareto import times_by_round
 from toolkit.bench.photos import BenchPhoto
-from toolkit.bench.prepared import Contender
+from toolkit.bench.prepared import PreparedVariant
 from toolkit.bench.run import GIVE_UP, Measurement
 from toolkit.bench.schema import Settings
 from toolkit.recommend.candidates import Candidate
@@ -28,7 +28,7 @@ BRIEF = Settings(rounds=5, iterations=3, warmup=3, warmup_seconds=1.0)
 EARLY_ROUNDS, FAR = 2, 1.5
 """After so many rounds what is so many times slower is not timed any more."""
 FINAL = Settings(
-    rounds=10, iterations=3, warmup=10, warmup_seconds=1.0, timed_seconds=0.5, turns=True
+    rounds=10, iterations=3, warmup=10, warmup_seconds=1.0, timed_seconds=0.5, interleaved=True
 )
 """The last timing."""
 FINAL_EARLY = 5
@@ -99,7 +99,7 @@ class Timer:
                 out = drop(done)
                 refused = {item.variant for item in done.skipped} | given_up(done)
                 running = [
-                    one.contender
+                    one.prepared
                     for one in candidates
                     if one.name not in refused and one.name not in out
                 ]
@@ -116,7 +116,7 @@ class Timer:
         return done
 
     def _one_round(
-        self, running: Sequence[Contender], done: Timed, settings: Settings, step: Step
+        self, running: Sequence[PreparedVariant], done: Timed, settings: Settings, step: Step
     ) -> Timed:
         """Run a round; where it is interrupted it was none."""
         # a seed for each, lest all have the order of the first

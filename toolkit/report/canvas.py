@@ -166,14 +166,14 @@ def _draw_legend(
 
 def _wrap(items: Sequence[LegendItem], width: int) -> list[list[LegendItem]]:
     lines: list[list[LegendItem]] = []
-    room = 0
+    space = 0
     for item in items:
         needed = _item_width(item)
-        if not lines or needed > room:
+        if not lines or needed > space:
             lines.append([])
-            room = width
+            space = width
         lines[-1].append(item)
-        room -= needed
+        space -= needed
     return lines
 
 

@@ -145,7 +145,7 @@ class Mark:
     dominated: bool = False
 
 
-def frontier_plot(name: str, marks: Sequence[Mark], across: str, up: str) -> str:
+def pareto_plot(name: str, marks: Sequence[Mark], across: str, up: str) -> str:
     """Draw points of two measures, the better ones to the upper left, and the frontier's steps.
 
     Parameters

@@ -13,8 +13,8 @@ from toolkit.evaluate.schema import Evaluation, VariantQuality
 from toolkit.evaluate.schema import summarise as summarise_quality
 from toolkit.report.view import (
     Estimate,
-    Frontier,
     Measurement,
+    ParetoFront,
     PhotoView,
     Point,
     RawRow,
@@ -63,12 +63,12 @@ def measurement_of(
         absent=tuple((skipped.variant, skipped.reason) for skipped in report.skipped),
         problems=tuple((failure.problem, failure.stderr) for failure in report.failures),
         warnings=tuple(
-            f"{caution.variant} on {report.photos[caution.photo].name}: {caution.text}."
-            for caution in summarise(report).cautions
+            f"{warning.variant} on {report.photos[warning.photo].name}: {warning.text}."
+            for warning in summarise(report).warnings
         ),
         raw=tuple(_raw(report)),
         frontiers=tuple(
-            frontier_of(report, photo, evaluation, of)
+            pareto_front_of(report, photo, evaluation, of)
             for evaluation, of in evaluations
             for photo in range(len(report.photos))
         ),
@@ -119,7 +119,9 @@ def _above_one(ratio: Estimate) -> bool:
     return ratio.low is not None and ratio.low > 1
 
 
-def frontier_of(report: BenchReport, photo: int, evaluation: Evaluation, source: str) -> Frontier:
+def pareto_front_of(
+    report: BenchReport, photo: int, evaluation: Evaluation, source: str
+) -> ParetoFront:
     """Join latency and quality of the same variants.
 
     Two belong together where their names are the same and they ran the same file, by its hash. A
@@ -155,7 +157,7 @@ def frontier_of(report: BenchReport, photo: int, evaluation: Evaluation, source:
     }
     measured = {variant.name for variant in report.variants}
     unjoined += [(name, "was not measured") for name in judged if name not in measured]
-    return Frontier(
+    return ParetoFront(
         source=source,
         created=evaluation.created,
         dataset=evaluation.dataset.name,

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from toolkit.errors import MissingDependencyError
-from toolkit.report.figures import COLOURS, Mark, Row, bars, frontier_plot, strip_plot
+from toolkit.report.figures import COLOURS, Mark, Row, bars, pareto_plot, strip_plot
 from toolkit.report.view import (
     Estimate,
-    Frontier,
     Measurement,
+    ParetoFront,
     PhotoStrip,
     PhotoView,
     Verdict,
@@ -57,7 +57,7 @@ def render_page(
         lstrip_blocks=True,
     )
     words: dict[str, Callable[..., Any]] = {
-        "time": time_words,
+        "time": time_text,
         "headline": headline,
         "explanation": explanation,
         "command": command_lines,
@@ -66,8 +66,8 @@ def render_page(
         "strips": strips,
         "stage_bars": stage_bars,
         "memory_bars": memory_bars,
-        "frontier": frontier,
-        "span": span_words,
+        "frontier": pareto_front,
+        "span": span_text,
     }
     environment.filters.update(words)
     names = list(dict.fromkeys(v.model for m in measurements for v in m.variants))
@@ -95,10 +95,10 @@ def require_packages() -> None:
         raise MissingDependencyError.of_extra(f"the report needs {error.name}", "report") from error
 
 
-def time_words(time: float) -> str:
+def time_text(time: float) -> str:
     """Write nanoseconds with about three digits that count, from a second on in seconds.
 
-    >>> time_words(205_400_000), time_words(3_456_000), time_words(4_040_000_000)
+    >>> time_text(205_400_000), time_text(3_456_000), time_text(4_040_000_000)
     ('205 ms', '3.46 ms', '4.04 s')
     """
     scale, unit = _unit(time)
@@ -123,23 +123,23 @@ def times(ratio: float) -> str:
     return f"{ratio:.2f}"
 
 
-def ratio_words(estimate: Estimate) -> str:
+def ratio_text(estimate: Estimate) -> str:
     """Write a ratio with its interval.
 
-    >>> ratio_words(Estimate(1.3, 1.19, 1.66))
+    >>> ratio_text(Estimate(1.3, 1.19, 1.66))
     '1.30 times (1.19 to 1.66)'
     """
     return f"{times(estimate.middle)} times{_between(estimate, times)}"
 
 
-def span_words(estimate: Estimate) -> str:
+def span_text(estimate: Estimate) -> str:
     """Write a time with its interval.
 
-    >>> span_words(Estimate(2e8, 1.9e8, 2.3e8))
+    >>> span_text(Estimate(2e8, 1.9e8, 2.3e8))
     '200 ms (190 to 230)'
     """
     scale, _ = _unit(estimate.middle)
-    return time_words(estimate.middle) + _between(estimate, lambda end: _number(end / scale))
+    return time_text(estimate.middle) + _between(estimate, lambda end: _number(end / scale))
 
 
 def _unit(time: float) -> tuple[float, str]:
@@ -161,7 +161,7 @@ def headline(verdict: Verdict, measurement: Measurement) -> str:
     """Say the verdict in a sentence."""
     name = measurement.variants[verdict.fastest].name
     if not verdict.rivals:
-        return f"{name} takes {time_words(verdict.time.middle)} from photo to portrait"
+        return f"{name} takes {time_text(verdict.time.middle)} from photo to portrait"
     close = [rival for rival in verdict.rivals if not rival.slower]
     if not close:
         rival = verdict.rivals[0]
@@ -176,9 +176,9 @@ def headline(verdict: Verdict, measurement: Measurement) -> str:
 def explanation(verdict: Verdict, measurement: Measurement) -> list[str]:
     """Say what the verdict rests on, a sentence per variant."""
     names = [variant.name for variant in measurement.variants]
-    lines = [f"{names[verdict.fastest]} takes {span_words(verdict.time)} from photo to portrait."]
+    lines = [f"{names[verdict.fastest]} takes {span_text(verdict.time)} from photo to portrait."]
     lines += [
-        f"{names[rival.variant]} takes {ratio_words(rival.ratio)} as long"
+        f"{names[rival.variant]} takes {ratio_text(rival.ratio)} as long"
         + ("." if rival.slower or rival.ratio.low is None else ": they can't be told apart.")
         for rival in verdict.rivals
     ]
@@ -213,7 +213,7 @@ def strips(photo: PhotoView, measurement: Measurement, key: str) -> Any:
             name=measurement.variants[stage.variant].name,
             colour=stage.variant,
             middle=stage.time.middle / 1e6,
-            label=span_words(stage.time),
+            label=span_text(stage.time),
             values=tuple(value / 1e6 for value in stage.values),
             low=None if stage.time.low is None else stage.time.low / 1e6,
             high=None if stage.time.high is None else stage.time.high / 1e6,
@@ -248,7 +248,7 @@ def memory_bars(measurement: Measurement, key: str) -> Any:
     return _markup(bars(f"memory-{key}", [("", rows)])) if rows else ""
 
 
-def frontier(view: Frontier, key: str) -> Any:
+def pareto_front(view: ParetoFront, key: str) -> Any:
     """Draw latency against quality."""
     marks = [
         Mark(
@@ -262,7 +262,7 @@ def frontier(view: Frontier, key: str) -> Any:
         for point in view.points
     ]
     return _markup(
-        frontier_plot(
+        pareto_plot(
             f"frontier-{key}",
             marks,
             "ms from decoded photo to portrait",
@@ -272,7 +272,7 @@ def frontier(view: Frontier, key: str) -> Any:
 
 
 def _bar(place: int, time: Estimate) -> Row:
-    return Row("", place, time.middle, span_words(time), (), time.low, time.high)
+    return Row("", place, time.middle, span_text(time), (), time.low, time.high)
 
 
 def _markup(svg: str) -> Any:

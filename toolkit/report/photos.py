@@ -24,7 +24,7 @@ def strip_of(
     *,
     model: str,
     subject: str,
-    room: int,
+    byte_limit: int,
 ) -> PhotoStrip:
     """Encode a photo, its mask, label map and portrait.
 
@@ -37,7 +37,7 @@ def strip_of(
         With its stages.
     model, subject : str
         What made it, and the label that stayed sharp.
-    room : int
+    byte_limit : int
         Bytes that the pictures may take together; they shrink until they do.
 
     Returns
@@ -63,7 +63,7 @@ def strip_of(
         pictures = tuple(
             _encode(title, picture, side, exact=exact) for title, (picture, exact) in shown.items()
         )
-        if sum(len(picture.jpeg) for picture in pictures) <= room:
+        if sum(len(picture.jpeg) for picture in pictures) <= byte_limit:
             break
     return PhotoStrip(
         name=name,

@@ -154,7 +154,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Frontier:
+class ParetoFront:
     """Latency on one photo against quality on a dataset.
 
     Attributes
@@ -225,7 +225,7 @@ class Measurement:
     warnings : tuple of str
         What makes the figures worth less.
     raw : tuple of RawRow
-    frontiers : tuple of Frontier
+    frontiers : tuple of ParetoFront
         One for each evaluation and photo.
     """
 
@@ -240,7 +240,7 @@ class Measurement:
     problems: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     raw: tuple[RawRow, ...]
-    frontiers: tuple[Frontier, ...] = ()
+    frontiers: tuple[ParetoFront, ...] = ()
 
 
 @dataclass(frozen=True)

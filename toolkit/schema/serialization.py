@@ -38,7 +38,7 @@ def read_json(path: Path, remedy: str = "give a file of toolkit bench") -> objec
 
 
 @dataclass(frozen=True)
-class Form(Generic[T]):
+class FileFormat(Generic[T]):
     """A kind of file.
 
     Attributes
@@ -52,7 +52,7 @@ class Form(Generic[T]):
     again : str
         What makes a good one in place of a damaged one.
     readers : mapping of int to callable
-        For each version, oldest first, what takes such a document apart; raises `RecordError`. The
+        For each version what takes such a document apart; raises `RecordError`. The
         last is the version that is written.
     """
 
@@ -76,7 +76,7 @@ class Form(Generic[T]):
         """
         write_atomically(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
 
-    def is_form_of(self, document: object) -> bool:
+    def describes(self, document: object) -> bool:
         """Whether a document bears this schema's name; it may still be damaged."""
         return isinstance(document, dict) and document.get("schema") == self.schema
 
@@ -105,7 +105,7 @@ class Form(Generic[T]):
         InputFileError
             As in `read`.
         """
-        if not isinstance(document, dict) or not self.is_form_of(document):
+        if not isinstance(document, dict) or not self.describes(document):
             raise InputFileError(path, f"is not {self.what}", self._remedy)
         version = document.get("version")
         if not isinstance(version, int) or version not in self.readers:

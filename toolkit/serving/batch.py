@@ -12,22 +12,22 @@ import cv2
 
 from toolkit.backends import Backend, BackendSpec
 from toolkit.errors import BackendError, PhotoError, StoreError
-from toolkit.files.atomic import sha256_of, sweep
+from toolkit.files.atomic import remove_stale, sha256_of
 from toolkit.host import available_cores
 from toolkit.imaging import check_file
-from toolkit.serving.photo import Job, PhotoReport, Recipe, make_files
+from toolkit.serving.photo import Job, PhotoReport, PortraitSettings, make_files
 from toolkit.serving.record import Record
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-AHEAD = 8
+PREFETCH = 8
 """Photos per worker that are begun before the results of earlier ones are taken: a large photo
 holds up nobody. Only reports wait, never pixels."""
 
 
 @dataclass(frozen=True)
-class Crew:
+class WorkerPlan:
     """How a run shares the cores.
 
     Attributes
@@ -44,7 +44,7 @@ class Crew:
 
 def share_cores(
     photos: int, spec: BackendSpec, *, workers: int | None = None, threads: int | None = None
-) -> Crew:
+) -> WorkerPlan:
     """Decide how many photos are done at a time, and with how many threads each.
 
     Several photos take a worker for each core, of one thread: no thread waits for another then.
@@ -63,7 +63,7 @@ def share_cores(
     --------
     >>> from toolkit.backends import find_backend
     >>> share_cores(1, find_backend("onnx"), workers=8, threads=4)
-    Crew(workers=1, threads=4)
+    WorkerPlan(workers=1, threads=4)
     """
     cores = available_cores()
     if workers is None:
@@ -71,13 +71,13 @@ def share_cores(
     workers = max(1, min(workers, photos))
     if threads is None:
         threads = cores if spec.one_at_a_time else max(1, cores // workers)
-    return Crew(workers, threads)
+    return WorkerPlan(workers, threads)
 
 
 def run_jobs(
     jobs: Sequence[Job],
     backend: Backend,
-    recipe: Recipe,
+    settings: PortraitSettings,
     *,
     workers: int = 1,
     record: Record | None = None,
@@ -94,7 +94,7 @@ def run_jobs(
         No two of which write the same file.
     backend : Backend
         Shared by all workers.
-    recipe : Recipe
+    settings : PortraitSettings
     workers : int
         Photos at a time.
     record : Record, optional
@@ -119,14 +119,14 @@ def run_jobs(
     if record:
         record.check(folders)
     for folder, names in folders.items():
-        sweep(folder, names)
-    subject = backend.network.labels[recipe.subject]
+        remove_stale(folder, names)
+    subject = backend.network.labels[settings.subject]
 
     def do(job: Job) -> PhotoReport:
         try:
             if record is None or not record.keeps(job):
-                return make_files(job, backend, recipe)
-            return _recorded(job, lambda: make_files(job, backend, recipe), record, resume=resume)
+                return make_files(job, backend, settings)
+            return _recorded(job, lambda: make_files(job, backend, settings), record, resume=resume)
         except (PhotoError, StoreError, BackendError, MemoryError, cv2.error) as error:
             return PhotoReport(job.photo, subject=subject, error=_line(job, error))
 
@@ -181,7 +181,7 @@ def in_order(items: Iterable[T], work: Callable[[T], R], *, workers: int) -> Ite
     try:
         for item in items:
             waiting.append(pool.submit(work, item))
-            while waiting and (waiting[0].done() or len(waiting) >= AHEAD * workers):
+            while waiting and (waiting[0].done() or len(waiting) >= PREFETCH * workers):
                 yield _first(waiting)
         while waiting:
             yield _first(waiting)

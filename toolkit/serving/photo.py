@@ -45,7 +45,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PortraitSettings:
     """How the portraits of a run are made and written.
 
     Attributes
@@ -108,7 +108,7 @@ class PhotoReport:
     error: str | None = None
 
 
-def make_files(job: Job, backend: Backend, recipe: Recipe) -> PhotoReport:
+def make_files(job: Job, backend: Backend, settings: PortraitSettings) -> PhotoReport:
     """Read a photo, make its portrait, write every file of it.
 
     Parameters
@@ -116,7 +116,7 @@ def make_files(job: Job, backend: Backend, recipe: Recipe) -> PhotoReport:
     job : Job
     backend : Backend
         May serve other threads at the same time.
-    recipe : Recipe
+    settings : PortraitSettings
 
     Returns
     -------
@@ -131,34 +131,36 @@ def make_files(job: Job, backend: Backend, recipe: Recipe) -> PhotoReport:
     BackendError
         The runtime failed.
     """
-    photo: Photo[Any] = read_photo(job.photo, deep=True)
-    if isinstance(recipe.style, Tutorial):  # whose bytes are of 8 bits
+    photo: Photo[Any] = read_photo(job.photo, sixteen_bit=True)
+    if isinstance(settings.style, Tutorial):  # whose bytes are of 8 bits
         alpha = None if photo.alpha is None else eight_bits(photo.alpha)
         photo = Photo(eight_bits(photo.bgr), alpha, photo.metadata)
     made = make_portrait(
         photo.bgr,
         backend,
-        subject=recipe.subject,
-        style=recipe.style,
+        subject=settings.subject,
+        style=settings.style,
         stages=bool(job.stages or job.overlay),
     )
-    _write(job, photo, made, backend.network, recipe)
+    _write(job, photo, made, backend.network, settings)
     return PhotoReport(
         photo=job.photo,
         output=job.output,
         photo_size=made.photo_size,
         network_size=made.network_size,
-        subject=backend.network.labels[recipe.subject],
+        subject=backend.network.labels[settings.subject],
         subject_found=made.subject_found,
         labels=tuple(_label_shares(made, backend.network)),
     )
 
 
-def _write(job: Job, photo: Photo[Any], made: Portrait, network: Network, recipe: Recipe) -> None:
+def _write(
+    job: Job, photo: Photo[Any], made: Portrait, network: Network, settings: PortraitSettings
+) -> None:
     from toolkit.report.pictures import comparison, contact_sheet, overlay
 
-    metadata = without_location(photo.metadata) if recipe.strip else photo.metadata
-    write_photo(job.output, made.image, photo.alpha, metadata=metadata, quality=recipe.quality)
+    metadata = without_location(photo.metadata) if settings.strip else photo.metadata
+    write_photo(job.output, made.image, photo.alpha, metadata=metadata, quality=settings.quality)
     if photo.alpha is not None and job.output.suffix.lower() in WITHOUT_ALPHA:
         log.warning("%s: JPEG has no transparency; the photo's was left out", job.output)
     if made.stages and job.stages:
@@ -168,7 +170,7 @@ def _write(job: Job, photo: Photo[Any], made: Portrait, network: Network, recipe
         alpha = None if photo.alpha is None else eight_bits(photo.alpha)
         write_photo(job.overlay, shown, alpha)
     if job.compare:
-        write_photo(job.compare, comparison(photo.bgr, made, recipe.subject))
+        write_photo(job.compare, comparison(photo.bgr, made, settings.subject))
 
 
 def _label_shares(made: Portrait, network: Network) -> Iterator[LabelShare]:

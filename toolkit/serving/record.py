@@ -20,7 +20,7 @@ import toolkit
 from toolkit.backends import Backend
 from toolkit.errors import StoreError
 from toolkit.schema.records import read_record
-from toolkit.serving.photo import Job, PhotoReport, Recipe
+from toolkit.serving.photo import Job, PhotoReport, PortraitSettings
 
 NAME = ".toolkit-portraits.db"
 """The record's file in a folder of portraits."""
@@ -44,25 +44,25 @@ MISSING = -1
 """No file's size."""
 
 
-def settings_of(recipe: Recipe, backend: Backend, network_sha256: str) -> str:
+def settings_of(settings: PortraitSettings, backend: Backend, network_sha256: str) -> str:
     """Return all that decides the pixels and bytes of a run's files, as canonical text.
 
     Parameters
     ----------
-    recipe : Recipe
+    settings : PortraitSettings
     backend : Backend
         Its threads don't count: they change no portrait.
     network_sha256 : str
         Of the file that the backend runs.
     """
-    style = {"name": type(recipe.style).__name__, **dataclasses.asdict(recipe.style)}
+    style = {"name": type(settings.style).__name__, **dataclasses.asdict(settings.style)}
     told = {
         "toolkit": toolkit.__version__,
         "network_sha256": network_sha256,
         "backend": backend.name,
         "runtime": backend.version,
         "provider": backend.provider,
-        **dataclasses.asdict(recipe),
+        **dataclasses.asdict(settings),
         "style": style,
     }
     return json.dumps(told, sort_keys=True)
@@ -73,14 +73,14 @@ class Record:
 
     Parameters
     ----------
-    settings : str
+    settings_text : str
         See `settings_of`.
     everywhere : bool
         Whether folders without a record get one. Where not, those that there are stay true.
     """
 
-    def __init__(self, settings: str, *, everywhere: bool) -> None:
-        self._settings = settings
+    def __init__(self, settings_text: str, *, everywhere: bool) -> None:
+        self._settings = settings_text
         self._everywhere = everywhere
 
     def check(self, folders: Iterable[Path]) -> None:

@@ -25,7 +25,7 @@ from toolkit.stats.intervals import (
 )
 
 THRESHOLD = 0.10
-CLOCK_STEP = 1.0
+TIMER_RESOLUTION = 1.0
 """Nanoseconds: a time of 0 is one that the clock was too coarse for."""
 
 
@@ -127,7 +127,7 @@ def overall(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def _seen(times: Sequence[float]) -> tuple[float, ...]:
-    return tuple(max(float(time), CLOCK_STEP) for time in times)
+    return tuple(max(float(time), TIMER_RESOLUTION) for time in times)
 
 
 def _judge_one(one: Samples, p: float, threshold: float, tests: int) -> Judgement:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from toolkit.video.pipeline import VideoReport, make_video, partial_name
 from toolkit.video.reading import READ_SUFFIXES, VideoReader
-from toolkit.video.temporal_smoothing import Steadier
+from toolkit.video.temporal_smoothing import TemporalSmoother
 from toolkit.video.writing import WRITTEN_AS, VideoWriter, check_writable
 
 __all__ = [
     "READ_SUFFIXES",
     "WRITTEN_AS",
-    "Steadier",
+    "TemporalSmoother",
     "VideoReader",
     "VideoReport",
     "VideoWriter",

@@ -41,10 +41,10 @@ def guide_in(frame: Bgr, crop: tuple[int, int]) -> Guide:
     (h, w, 3) uint8, RGB
         Of `guide_size`, from what the network would see.
     """
-    return _reduced(preprocess(frame, crop))
+    return _downsampled(preprocess(frame, crop))
 
 
-def _reduced(network_input: NDArray[np.uint8]) -> Guide:
+def _downsampled(network_input: NDArray[np.uint8]) -> Guide:
     size = guide_size(*network_input.shape[:2])[::-1]
     return np.asarray(cv2.resize(network_input, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
@@ -71,7 +71,7 @@ def probability_in(frame: Bgr, backend: Segmenter, subject: int) -> tuple[Guide,
     network_input = preprocess(frame, backend.network.crop)
     labels, margin = scored(network_input, backend, subject)
     probability = softened(labels, margin, backend.network.crop, subject)
-    guide = _reduced(network_input)
+    guide = _downsampled(network_input)
     small = cv2.resize(probability, guide.shape[1::-1], interpolation=cv2.INTER_AREA)
     return guide, np.asarray(small, np.float32), bool((labels == subject).any())
 

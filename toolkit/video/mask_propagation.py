@@ -54,7 +54,7 @@ class Seen(Unseen[Rest]):
     probability: Float
 
 
-def fill_between(frames: Iterable[Seen[Rest] | Unseen[Rest]]) -> Iterator[Seen[Rest]]:
+def propagate_masks(frames: Iterable[Seen[Rest] | Unseen[Rest]]) -> Iterator[Seen[Rest]]:
     """Give each frame a probability, in order.
 
     Parameters

@@ -16,16 +16,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.concurrency import Ahead, mapped
+from toolkit.concurrency import Prefetcher, ordered_map
 from toolkit.errors import UsageError, VideoError
 from toolkit.host import available_cores
 from toolkit.portrait.alpha import Mask
 from toolkit.portrait.pipeline import NATURAL, PERSON, Natural, Segmenter
 from toolkit.video.frames import Guide, alpha_of, guide_in, portrait_of, probability_in
-from toolkit.video.mask_propagation import Seen, Unseen, fill_between
+from toolkit.video.mask_propagation import Seen, Unseen, propagate_masks
 from toolkit.video.planes import Planes
 from toolkit.video.reading import Frame, VideoReader, without_location
-from toolkit.video.temporal_smoothing import GAIN, Steadier
+from toolkit.video.temporal_smoothing import GAIN, TemporalSmoother
 from toolkit.video.writing import VideoWriter
 
 PARTIAL = ".partial"
@@ -164,11 +164,11 @@ def make_video(
                 threads=max(1, workers // 2),  # each more costs a tenth of its time
             )
         )
-        chain = _Chain(backend, subject, style, every, Steadier(gain))
+        chain = _Chain(backend, subject, style, every, TemporalSmoother(gain))
         pool = stack.enter_context(ThreadPoolExecutor(workers))
-        frames = stack.enter_context(Ahead(reader.frames(), workers))
-        done = stack.enter_context(Ahead(chain.run(frames, pool, workers), workers))
-        written = stack.enter_context(Ahead(_written(done, writer), workers))
+        frames = stack.enter_context(Prefetcher(reader.frames(), workers))
+        done = stack.enter_context(Prefetcher(chain.run(frames, pool, workers), workers))
+        written = stack.enter_context(Prefetcher(_written(done, writer), workers))
         for count in written:
             if progress is not None:
                 progress(count, reader.expected)
@@ -204,17 +204,17 @@ class _Chain:
     subject: int
     style: Natural
     every: int
-    steadier: Steadier
+    smoother: TemporalSmoother
     segmented: int = 0
     with_subject: int = 0
     size: tuple[int, int] = (0, 0)
 
     def run(self, frames: Iterable[Frame], pool: ThreadPoolExecutor, depth: int) -> Iterator[Done]:
         """Make the portraits, in order."""
-        seen = mapped(self._see, enumerate(frames), pool, depth)
-        filled = fill_between(self._counted(seen))
-        found = mapped(self._found, filled, pool, depth)
-        return mapped(self._made, map(self._steadied, found), pool, depth)
+        seen = ordered_map(self._see, enumerate(frames), pool, depth)
+        filled = propagate_masks(self._counted(seen))
+        found = ordered_map(self._found, filled, pool, depth)
+        return ordered_map(self._made, map(self._steadied, found), pool, depth)
 
     def _see(self, numbered: tuple[int, Frame]) -> tuple[Seen[Frame] | Unseen[Frame], bool]:
         number, frame = numbered
@@ -238,14 +238,14 @@ class _Chain:
 
     def _steadied(self, found: Found) -> Steadied:
         frame, guide, alpha = found
-        return frame, self.steadier.steady(guide, alpha)
+        return frame, self.smoother.steady(guide, alpha)
 
     def _made(self, steadied: Steadied) -> Done:
         frame, alpha = steadied
         return frame, portrait_of(frame, alpha, self.style)
 
 
-def _written(done: Ahead[Done], writer: VideoWriter) -> Iterator[int]:
+def _written(done: Prefetcher[Done], writer: VideoWriter) -> Iterator[int]:
     for frame, planes in done:
         writer.write(frame, planes)
         yield writer.frames

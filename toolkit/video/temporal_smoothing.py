@@ -36,7 +36,7 @@ BAND = 64
 """Rows that are done together: what is made on the way stays in the cache."""
 
 
-class Steadier:
+class TemporalSmoother:
     """Steadies the alpha of one frame after the other; a new one for each video.
 
     Parameters

@@ -39,7 +39,7 @@ RGB_SPACE = 0
 
 
 @dataclass(frozen=True)
-class Form:
+class ContainerFormat:
     """How a video is written.
 
     Attributes
@@ -71,17 +71,17 @@ H264 = (
 )
 VP9 = ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"})
 
-WRITTEN_AS: dict[str, Form] = {
-    ".mp4": Form("mp4", *H264),
-    ".m4v": Form("mp4", *H264),
-    ".mov": Form("mov", *H264),
-    ".mkv": Form("matroska", *H264),
-    ".webm": Form("webm", *VP9),
+WRITTEN_AS: dict[str, ContainerFormat] = {
+    ".mp4": ContainerFormat("mp4", *H264),
+    ".m4v": ContainerFormat("mp4", *H264),
+    ".mov": ContainerFormat("mov", *H264),
+    ".mkv": ContainerFormat("matroska", *H264),
+    ".webm": ContainerFormat("webm", *VP9),
 }
 """The suffixes that can be written."""
 
 
-def check_writable(path: Path) -> Form:
+def check_writable(path: Path) -> ContainerFormat:
     """Return how a video of a path's suffix is written.
 
     Raises
@@ -89,13 +89,13 @@ def check_writable(path: Path) -> Form:
     UsageError
         No format that can be written goes by it.
     """
-    form = WRITTEN_AS.get(path.suffix.lower())
-    if form is None:
+    container_format = WRITTEN_AS.get(path.suffix.lower())
+    if container_format is None:
         raise UsageError(
             f"{path}: can't write {path.suffix.lower() or 'a video without suffix'}",
             f"choose one of {' '.join(WRITTEN_AS)}",
         )
-    return form
+    return container_format
 
 
 class VideoWriter:
@@ -131,7 +131,7 @@ class VideoWriter:
         metadata: dict[str, str] | None = None,
         threads: int = 1,
     ) -> None:
-        self.path, self._form = path, check_writable(path)
+        self.path, self._container_format = path, check_writable(path)
         self._rate, self._threads = rate, threads
         self._open = False
         self._stack = ExitStack()
@@ -144,12 +144,14 @@ class VideoWriter:
             self._hidden = self._stack.enter_context(claimed(self._real))
         try:
             self._container: av.container.OutputContainer = library.open(
-                str(self._hidden), "w", format=self._form.container
+                str(self._hidden), "w", format=self._container_format.container
             )
             self._open = True
             self._container.metadata.update(metadata or {})
             self._picture: VideoStream = self._container.add_stream(
-                self._form.codec, rate=rate, options=dict(self._form.options)
+                self._container_format.codec,
+                rate=rate,
+                options=dict(self._container_format.options),
             )
             self._tracks = {stream.index: self._track(stream) for stream in audio}
         except BaseException:
@@ -203,7 +205,7 @@ class VideoWriter:
         """Open the encoder, now that it is known what for."""
         picture, context = self._picture, self._picture.codec_context
         picture.height, picture.width = planes[0].shape
-        webm = self._form.container == "webm"  # players of it know no other
+        webm = self._container_format.container == "webm"  # players of it know no other
         picture.pix_fmt = HALF_COLOUR if webm else format_of(planes)
         picture.time_base = context.time_base = frame.time_base
         context.framerate = self._rate

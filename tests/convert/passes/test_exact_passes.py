@@ -10,7 +10,7 @@ import pytest
 
 from tests.convert.networks import CROP, LABELS, Runner, fits, photo, raw_model, transformed
 from toolkit.convert.deeplab import DeepLab
-from toolkit.convert.evaluate_tensors import run_inside
+from toolkit.convert.evaluate_tensors import evaluate_tensors
 from toolkit.convert.passes import PASSES
 from toolkit.convert.profiles import PROFILES
 from toolkit.errors import ConversionError
@@ -119,7 +119,7 @@ def test_only_the_photos_surroundings_are_computed(residual: bool) -> None:
     model = transformed(raw_model(residual=residual), "lean_input", "settled_padding")
     stem = next(node.output[0] for node in model.graph.node if node.op_type == "Conv")
     rows = {
-        height: run_inside(model, [stem], [{INPUT.name: photo(height, 97)[np.newaxis]}])[0][
+        height: evaluate_tensors(model, [stem], [{INPUT.name: photo(height, 97)[np.newaxis]}])[0][
             0
         ].shape[2]
         for height in (1, 30, 97)
@@ -149,7 +149,7 @@ def test_padding_that_the_photo_is_not_seen_from_is_a_constant() -> None:
     maps = [node for node in model.graph.node if node.op_type == "Concat"]
     names = [node.output[0] for node in maps if node.attribute[0].i == 2]
     feeds = [{INPUT.name: photo(20, 97, seed)[np.newaxis]} for seed in (1, 2)]
-    for one, other in zip(*run_inside(model, names, feeds), strict=True):
+    for one, other in zip(*evaluate_tensors(model, names, feeds), strict=True):
         assert one.shape[3] == other.shape[3] > 1
         alike = (one == other).all(axis=(0, 1, 3))
         assert alike[-1]
@@ -162,7 +162,7 @@ def test_labels_that_cannot_win_are_not_enlarged() -> None:
     model = transformed(raw_model(), *names)
     (choice,) = (node for node in model.graph.node if node.op_type == "ArgMax")
     image = photo(54, 97)
-    ((enlarged,),) = run_inside(model, [choice.input[0]], [{INPUT.name: image[np.newaxis]}])
+    ((enlarged,),) = evaluate_tensors(model, [choice.input[0]], [{INPUT.name: image[np.newaxis]}])
     present = np.unique(runner(*names).labels(image))
     assert len(present) <= enlarged.shape[1] < LABELS
 

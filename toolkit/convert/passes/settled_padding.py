@@ -15,7 +15,7 @@ import numpy as np
 
 from toolkit.convert.canonical import canonical_form
 from toolkit.convert.deeplab import ACTIVATIONS, POINTWISE, DeepLab
-from toolkit.convert.evaluate_tensors import run_inside
+from toolkit.convert.evaluate_tensors import evaluate_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,7 +158,7 @@ def _settled(net: DeepLab, border: str, view: _View) -> str:
     name = net.entry
     part.graph.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, blank.shape))
     part.graph.output.append(helper.make_tensor_value_info(border, TensorProto.FLOAT, None))
-    ((small,),) = run_inside(canonical_form(part), [border], [{name: blank}])
+    ((small,),) = evaluate_tensors(canonical_form(part), [border], [{name: blank}])
     table = net.add_constant(small)
     for axis, count in enumerate(_cells(net, view), start=2):
         places = np.arange(count)

@@ -74,31 +74,31 @@ def has_interval(found: Comparison) -> bool:
     return math.isfinite(found.high)
 
 
-def change_words(found: Comparison) -> str:
+def change_text(found: Comparison) -> str:
     """Say by how much the head differs.
 
     >>> from toolkit.gate.decision import Comparison
-    >>> change_words(Comparison(9, 1e6, 1.2e6, 1.21, 1.17, 1.25, 0.001, 1.0, 1.0, 1.1))
+    >>> change_text(Comparison(9, 1e6, 1.2e6, 1.21, 1.17, 1.25, 0.001, 1.0, 1.0, 1.1))
     'takes 1.21 times as long (1.17 to 1.25)'
     """
     between = f" ({found.low:.2f} to {found.high:.2f})" if has_interval(found) else ""
     return f"takes {found.ratio:.2f} times as long{between}"
 
 
-def stage_words(one: StageVerdict, report: GateReport) -> str:
+def stage_text(one: StageVerdict, report: GateReport) -> str:
     """Say what became of a stage."""
-    return f"{unit_name(one, report)} {change_words(shown(one))}"
+    return f"{unit_name(one, report)} {change_text(shown(one))}"
 
 
-def verdict_words(report: GateReport) -> str:
+def verdict_text(report: GateReport) -> str:
     """Say the verdict in a line."""
     if report.verdict is Verdict.SLOWER:
-        rest = _some([stage_words(one, report) for one in report.blamed], "; ")
+        rest = _some([stage_text(one, report) for one in report.blamed], "; ")
     elif report.verdict is Verdict.INCONCLUSIVE:
         rest = f"no verdict on {_some(names_of(report, Verdict.INCONCLUSIVE), ', ')}"
     elif report.verdict is Verdict.FASTER:
         faster = [one for one in report.stages if one.judged.verdict is Verdict.FASTER]
-        rest = _some([stage_words(one, report) for one in faster], "; ")
+        rest = _some([stage_text(one, report) for one in faster], "; ")
     else:
         rest = "nothing is too slow"
     return f"{report.verdict}: {rest}"
@@ -109,7 +109,7 @@ def names_of(report: GateReport, verdict: Verdict) -> list[str]:
     return [unit_name(one, report) for one in report.stages if one.judged.verdict is verdict]
 
 
-def group_words(report: GateReport) -> list[str]:
+def group_text(report: GateReport) -> list[str]:
     """Say each group's verdict."""
     return [f"{group}: {verdict}" for group, verdict in report.groups.items()]
 
@@ -123,12 +123,12 @@ def reasons(report: GateReport) -> dict[str, list[str]]:
     return found
 
 
-def failure_words(report: GateReport) -> list[str]:
+def failure_text(report: GateReport) -> list[str]:
     """Say which processes did not end well."""
     return [printable(failure.problem) for failure in report.measurement.failures]
 
 
-def run_words(report: GateReport) -> list[str]:
+def run_text(report: GateReport) -> list[str]:
     """Say what was run."""
     measurement = report.measurement
     settings = measurement.settings
@@ -138,18 +138,18 @@ def run_words(report: GateReport) -> list[str]:
     return [
         f"base {variants[BASE]}, head {variants[HEAD]}",
         f"{report.rounds} rounds{why[report.ended]}{fresh}; each: base, head and base again in "
-        f"fresh processes, {passes_words(settings)} in turns, {settings.threads} threads; "
+        f"fresh processes, {passes_text(settings)} in turns, {settings.threads} threads; "
         f"{duration(report.seconds)}",
-        f"too slow: {limit_words(report.plan)}",
+        f"too slow: {limit_text(report.plan)}",
     ]
 
 
-def passes_words(settings: Settings) -> str:
+def passes_text(settings: Settings) -> str:
     """Say how many passes a process makes.
 
-    >>> passes_words(Settings(iterations=10))
+    >>> passes_text(Settings(iterations=10))
     '10 passes'
-    >>> passes_words(Settings(iterations=10, timed_seconds=1))
+    >>> passes_text(Settings(iterations=10, timed_seconds=1))
     '10 passes or more (1 s)'
     """
     more = f" or more ({settings.timed_seconds:g} s)" if settings.timed_seconds else ""
@@ -165,10 +165,10 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
 
 
-def limit_words(plan: Plan) -> str:
+def limit_text(plan: Plan) -> str:
     """Say from what on a stage is too slow.
 
-    >>> limit_words(Plan(thresholds={"load": 0.5}, floors_ms={"mask": 1}))
+    >>> limit_text(Plan(thresholds={"load": 0.5}, floors_ms={"mask": 1}))
     'from 10 % and 0.05 ms on (load: 50 %; mask: 1 ms)'
     """
     others = [f"{stage}: {100 * share:g} %" for stage, share in plan.thresholds.items()]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from toolkit.gate.result import GateReport
 from toolkit.report.gate.formatting import (
-    change_words,
-    failure_words,
-    group_words,
+    change_text,
+    failure_text,
+    group_text,
     milliseconds,
     printable,
     reasons,
-    run_words,
+    run_text,
     shown,
     unit_name,
-    verdict_words,
+    verdict_text,
 )
 from toolkit.stats.verdicts import Verdict
 
@@ -32,18 +32,18 @@ def annotation_lines(report: GateReport) -> list[str]:
         times = f"base {milliseconds(found.base_ns)} ms, head {milliseconds(found.head_ns)} ms"
         name = unit_name(one, report)
         lines.append(
-            _command("error", f"{name} is slower", f"{name} {change_words(found)}\n{times}")
+            _command("error", f"{name} is slower", f"{name} {change_text(found)}\n{times}")
         )
     for reason, names in reasons(report).items():
         message = f"{', '.join(names)}: {reason}"
         lines.append(_command("warning", Verdict.INCONCLUSIVE, message))
     lines += [
         _command("warning", "a process did not end well", problem)
-        for problem in failure_words(report)
+        for problem in failure_text(report)
     ]
     if not lines:
-        message = "\n".join(["; ".join(group_words(report)), *run_words(report)])
-        lines.append(_command("notice", verdict_words(report), message))
+        message = "\n".join(["; ".join(group_text(report)), *run_text(report)])
+        lines.append(_command("notice", verdict_text(report), message))
     return lines
 
 

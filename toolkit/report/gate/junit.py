@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from toolkit.bench.schema import Failure
-from toolkit.gate.decision import CONTENDERS
+from toolkit.gate.decision import ROLES
 from toolkit.gate.result import GateReport, StageVerdict
 from toolkit.report.gate.formatting import (
-    change_words,
+    change_text,
     milliseconds,
     printable,
     printable_lines,
@@ -79,17 +79,17 @@ def _stage(suite: Element, one: StageVerdict, report: GateReport) -> None:
         f"the control came out at {found.control:.3f}"
     )
     if one.judged.verdict is Verdict.SLOWER:
-        _problem(case, "failure", change_words(found), facts)
+        _problem(case, "failure", change_text(found), facts)
     elif one.judged.verdict is Verdict.INCONCLUSIVE:
-        _problem(case, "error", one.judged.reason or "", f"{change_words(found)}\n{facts}")
+        _problem(case, "error", one.judged.reason or "", f"{change_text(found)}\n{facts}")
 
 
 def _processes(suite: Element, failures: Sequence[Failure]) -> None:
-    for name in CONTENDERS:
-        _contender(suite, name, [failure for failure in failures if failure.variant == name])
+    for name in ROLES:
+        _prepared_variant(suite, name, [failure for failure in failures if failure.variant == name])
 
 
-def _contender(suite: Element, name: str, failures: Sequence[Failure]) -> None:
+def _prepared_variant(suite: Element, name: str, failures: Sequence[Failure]) -> None:
     case = _case(suite, name, PROCESSES)
     if failures:
         problems = "\n".join(printable(failure.problem) for failure in failures)

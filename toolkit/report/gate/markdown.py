@@ -10,13 +10,13 @@ from toolkit.report.gate.formatting import (
     LEGEND,
     advice,
     cells,
-    failure_words,
-    group_words,
+    failure_text,
+    group_text,
     header,
     printable,
     reasons,
-    run_words,
-    verdict_words,
+    run_text,
+    verdict_text,
 )
 from toolkit.report.html import command_lines
 
@@ -28,9 +28,9 @@ def markdown_summary(report: GateReport) -> str:
     """Return the report as Markdown: the verdict, the stages, what was run, how to repeat it."""
     measurement = report.measurement
     lines = [
-        f"## toolkit gate: {_plain(verdict_words(report))}",
+        f"## toolkit gate: {_plain(verdict_text(report))}",
         "",
-        " · ".join(group_words(report)),
+        " · ".join(group_text(report)),
         "",
         *_table(report),
         "",
@@ -41,8 +41,8 @@ def markdown_summary(report: GateReport) -> str:
         f"- inconclusive: {_plain(reason)} ({_plain(', '.join(names))})"
         for reason, names in reasons(report).items()
     ]
-    lines += [f"- did not end well: {_plain(problem)}" for problem in failure_words(report)]
-    lines += [f"- {_plain(line)}" for line in run_words(report)]
+    lines += [f"- did not end well: {_plain(problem)}" for problem in failure_text(report)]
+    lines += [f"- {_plain(line)}" for line in run_text(report)]
     next_step = advice(report)
     lines += [f"- {_plain(next_step)}"] if next_step else []
     lines += ["", *_repeat(measurement.command), _plain(_machine(report)), ""]

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.turns import in_a_process, in_turns, ratio_text
+from benchmarks.interleaved import in_a_process, interleaved, ratio_text
 
 
 def test_every_side_has_one_turn_in_each_round_and_the_order_changes() -> None:
     taken: list[tuple[str, int]] = []
 
-    def measure(side: str, number: int) -> dict[str, int]:
-        taken.append((side, number))
+    def measure(variant: str, number: int) -> dict[str, int]:
+        taken.append((variant, number))
         return {"number": number}
 
-    found = in_turns(["one", "other"], 20, measure)
+    found = interleaved(["one", "other"], 20, measure)
     rounds = [taken[place : place + 2] for place in range(0, 40, 2)]
     for number, turns in enumerate(rounds):
         assert sorted(turns) == [("one", number), ("other", number)]

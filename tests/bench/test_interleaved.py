@@ -18,7 +18,7 @@ import pytest
 
 from tests.bench.stubs import stub_spec
 from tests.bench.test_processes import PHOTO, REQUEST
-from tests.bench.test_run import QUICK, contender, run_stubs
+from tests.bench.test_run import QUICK, prepared_variant, run_stubs
 from toolkit.backends import BACKENDS
 from toolkit.bench import run, worker
 from toolkit.bench.processes import WORKER, Death, LivingWorker
@@ -29,13 +29,13 @@ from toolkit.bench.variants import Variant
 from toolkit.bench.worker import Request, measure
 from toolkit.hub.model import resolve_model
 
-TURNS = dataclasses.replace(QUICK, iterations=3, turns=True)
+TURNS = dataclasses.replace(QUICK, iterations=3, interleaved=True)
 PASSES = 1 + TURNS.iterations
 
 # Workers without a toolkit: `go` waits for the turn, which is on the pipe that the request names.
 SCRIPT = """
 import json, os, signal, sys, time
-pipe = os.fdopen(json.load(sys.stdin)["turns"])
+pipe = os.fdopen(json.load(sys.stdin)["slices"])
 def go():
     if pipe.readline() != "go\\n":
         sys.exit(3)
@@ -116,7 +116,7 @@ def test_progress_is_called_once_per_process(tmp_path: Path) -> None:
     names = ("half_person", "no_person", "crash")
     calls = []
     measurement = Measurement(
-        [contender(tmp_path, name) for name in names],
+        [prepared_variant(tmp_path, name) for name in names],
         [PHOTO],
         TURNS,
         folder=tmp_path,
@@ -156,9 +156,9 @@ def test_one_that_hangs_is_stopped_and_the_others_finish(tmp_path: Path) -> None
 def scripted(ending: str, time_limit: float = 60) -> Death:
     """What becomes of a worker that ends so in its second turn."""
     command = (sys.executable, "-c", SCRIPT + ending)
-    with LivingWorker(REQUEST, command, time_limit, turns=True) as living:
-        assert living.turn() is None
-        outcome = living.turn()
+    with LivingWorker(REQUEST, command, time_limit, interleaved=True) as living:
+        assert living.next_slice() is None
+        outcome = living.next_slice()
     assert isinstance(outcome, Death)
     assert outcome.stderr == "in the middle"
     return outcome
@@ -184,19 +184,21 @@ def test_nonsense_and_deaths_in_the_middle_are_said(ending: str, problem: str) -
 
 def test_the_time_limit_is_on_its_own_turns() -> None:
     command = (sys.executable, "-c", SCRIPT + "say('done'); go(); time.sleep(60)")
-    with LivingWorker(REQUEST, command, 2, turns=True) as living:
-        assert living.turn() is None
+    with LivingWorker(REQUEST, command, 2, interleaved=True) as living:
+        assert living.next_slice() is None
         time.sleep(2.5)  # waiting doesn't count
-        assert living.turn() is None
-        outcome = living.turn()
+        assert living.next_slice() is None
+        outcome = living.next_slice()
     assert isinstance(outcome, Death)
     assert outcome.problem == "took more than 2 s and was stopped: in the middle"
 
 
 def test_the_time_limit_is_on_all_its_turns_together() -> None:
     loop = "\nwhile True:\n    time.sleep(0.3)\n    say('done')\n    go()"
-    with LivingWorker(REQUEST, (sys.executable, "-c", SCRIPT + loop), 2, turns=True) as living:
-        outcomes = [living.turn() for _ in range(12)]
+    with LivingWorker(
+        REQUEST, (sys.executable, "-c", SCRIPT + loop), 2, interleaved=True
+    ) as living:
+        outcomes = [living.next_slice() for _ in range(12)]
     assert Death("took more than 2 s and was stopped: in the middle", "in the middle") in outcomes
 
 
@@ -207,31 +209,31 @@ def test_much_on_stderr_blocks_no_one_and_its_end_is_kept() -> None:
         "-c",
         "import sys; sys.stderr.write('x' * 10**6 + 'ü' * 3000 + 'last'); sys.exit(9)",
     )
-    with LivingWorker(REQUEST, command, 60, turns=True) as living:
-        outcome = living.turn()
+    with LivingWorker(REQUEST, command, 60, interleaved=True) as living:
+        outcome = living.next_slice()
     assert isinstance(outcome, type(death))
     assert outcome.stderr == "ü" * 1996 + "last"
 
 
-@pytest.mark.parametrize("turns", [False, True])
+@pytest.mark.parametrize("interleaved", [False, True])
 def test_an_interrupt_leaves_no_process_behind(
-    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch, turns: bool
+    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch, interleaved: bool
 ) -> None:
-    settings = dataclasses.replace(TURNS, turns=turns)
-    passed = LivingWorker.turn
+    settings = dataclasses.replace(TURNS, interleaved=interleaved)
+    passed = LivingWorker.next_slice
     calls = []
 
     def interrupted(living: LivingWorker) -> object:
         calls.append(living)
-        if len(calls) == (6 if turns else 2):
+        if len(calls) == (6 if interleaved else 2):
             raise KeyboardInterrupt
         return passed(living)
 
-    monkeypatch.setattr(LivingWorker, "turn", interrupted)
+    monkeypatch.setattr(LivingWorker, "next_slice", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_stubs(tmp_path, "logging", "logging_too", settings=settings)
     processes = {process for process, *_ in entries(log)}
-    assert len(processes) == (2 if turns else 1)
+    assert len(processes) == (2 if interleaved else 1)
     assert not any(alive(process) for process in processes)
 
 
@@ -239,7 +241,7 @@ def test_an_interrupt_between_two_outcomes_leaves_no_process_behind(
     tmp_path: Path, log: Path
 ) -> None:
     measurement = Measurement(
-        [contender(tmp_path, name) for name in ("crash_later", "logging", "logging_too")],
+        [prepared_variant(tmp_path, name) for name in ("crash_later", "logging", "logging_too")],
         [PHOTO],
         TURNS,
         folder=tmp_path,
@@ -260,7 +262,7 @@ def test_an_interrupt_between_two_outcomes_leaves_no_process_behind(
 def test_where_the_parent_is_gone_it_ends_quietly(tmp_path: Path) -> None:
     pipe, parents = os.pipe()
     request = dataclasses.replace(
-        REQUEST, backend="half_person", artefact=str(tmp_path), turns=pipe
+        REQUEST, backend="half_person", artefact=str(tmp_path), slices=pipe
     )
     started = subprocess.Popen(
         (*WORKER[:-1], "tests.bench.stub_worker"),
@@ -278,15 +280,15 @@ def test_where_the_parent_is_gone_it_ends_quietly(tmp_path: Path) -> None:
 def test_a_worker_that_reads_its_input_to_the_end_gets_one(tmp_path: Path) -> None:
     answer = json.dumps({"protocol": 2})
     code = f"import json, sys; json.load(sys.stdin); print('{answer}'); sys.exit(2)"
-    with LivingWorker(REQUEST, (sys.executable, "-c", code), 60, turns=True) as living:
-        outcome = living.turn()
+    with LivingWorker(REQUEST, (sys.executable, "-c", code), 60, interleaved=True) as living:
+        outcome = living.next_slice()
     assert isinstance(outcome, Death)
     assert outcome.problem.startswith("its toolkit is older than this one (worker protocol 2")
 
 
 def test_what_cant_be_started_is_said(tmp_path: Path) -> None:
-    with LivingWorker(REQUEST, (str(tmp_path / "none"),), 60, turns=True) as living:
-        outcome = living.turn()
+    with LivingWorker(REQUEST, (str(tmp_path / "none"),), 60, interleaved=True) as living:
+        outcome = living.next_slice()
     assert isinstance(outcome, Death)
     assert "can't be started (No such file or directory)" in outcome.problem
 
@@ -297,7 +299,7 @@ def test_real_processes_take_turns() -> None:
         resolve_model("mnv2_dm05_person"), [PHOTO, PHOTO], [Variant("onnx"), one], TURNS
     )
     assert report.failures == ()
-    assert report.settings.turns
+    assert report.settings.interleaved
     for times in report.variants:
         assert [len(each.iterations["whole"]) for each in times.rounds[0].photos] == [3, 3]
 
@@ -312,7 +314,7 @@ def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
         artefact=str(tmp_path / "net.onnx"),
         photos=(str(tmp_path / "0.npy"),) * 2,
         iterations=4,
-        turns=0,
+        slices=0,
     )
 
 
@@ -324,7 +326,7 @@ def every_pass_takes(nanoseconds: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "Left", Slow)
 
 
-@pytest.mark.parametrize(("took", "turns"), [(worker.TURN_NS, 4), (worker.TURN_NS // 2, 2)])
+@pytest.mark.parametrize(("took", "turns"), [(worker.SLICE_NS, 4), (worker.SLICE_NS // 2, 2)])
 def test_fast_passes_share_a_turn(
     request_: Request, monkeypatch: pytest.MonkeyPatch, took: int, turns: int
 ) -> None:
@@ -337,9 +339,9 @@ def test_fast_passes_share_a_turn(
     assert len(times.iterations["whole"]) == 4
 
 
-@pytest.mark.parametrize("turns", [None, 0])
-def test_passes_go_on_for_the_seconds_asked_for(request_: Request, turns: int | None) -> None:
-    asked = dataclasses.replace(request_, turns=turns, timed_seconds=0.2)
+@pytest.mark.parametrize("slices", [None, 0])
+def test_passes_go_on_for_the_seconds_asked_for(request_: Request, slices: int | None) -> None:
+    asked = dataclasses.replace(request_, slices=slices, timed_seconds=0.2)
     for times in measure(asked).measured.photos:
         passes = times.iterations["whole"]
         assert sum(passes) >= 0.2e9 > sum(passes[:-1])
@@ -372,7 +374,7 @@ def test_what_happens_between_turns_is_not_counted(request_: Request) -> None:
 def test_a_turn_is_a_warm_up_a_pass_or_a_throughput(
     request_: Request, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    every_pass_takes(worker.TURN_NS, monkeypatch)
+    every_pass_takes(worker.SLICE_NS, monkeypatch)
     turns: list[int] = []
     measure(dataclasses.replace(request_, workers=workers), lambda: turns.append(1))
     each = 4 + (workers > 1)
@@ -389,4 +391,4 @@ def test_before_each_turn_lies_a_pause(tmp_path: Path, monkeypatch: pytest.Monke
     pauses: list[float] = []
     monkeypatch.setattr(run, "time", SimpleNamespace(sleep=pauses.append))
     run_stubs(tmp_path, "logging", "logging_too", settings=TURNS)
-    assert pauses == [run.TURN_PAUSE] * 2 * PASSES
+    assert pauses == [run.SLICE_PAUSE] * 2 * PASSES

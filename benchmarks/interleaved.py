@@ -16,14 +16,14 @@ SEED = 0
 """Of the order in which the sides take their turns."""
 
 
-def in_turns(
-    sides: Sequence[str], rounds: int, measure: Callable[[str, int], dict[str, Any]]
+def interleaved(
+    variants: Sequence[str], rounds: int, measure: Callable[[str, int], dict[str, Any]]
 ) -> dict[str, list[dict[str, Any]]]:
     """Measure every side once in each round, in an order drawn anew.
 
     Parameters
     ----------
-    sides : sequence of str
+    variants : sequence of str
     rounds : int
     measure : callable
         Gets the side and the round, from 0.
@@ -33,11 +33,11 @@ def in_turns(
     dict of str to list of dict
         Of each side what was measured, by rounds.
     """
-    found: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+    found: dict[str, list[dict[str, Any]]] = {variant: [] for variant in variants}
     order = random.Random(SEED)  # noqa: S311 - an order, no secret
     for number in range(rounds):
-        for side in order.sample(list(sides), len(sides)):
-            found[side].append(measure(side, number))
+        for variant in order.sample(list(variants), len(variants)):
+            found[variant].append(measure(variant, number))
     return found
 
 
