@@ -37,8 +37,8 @@ ON_PHOTO = $${PHOTO:+"$$PHOTO"}
 SHOWN = $${PHOTO:+--photo "$$PHOTO"}
 OF_MODEL = $${MODEL:+--model "$$MODEL"}
 
-# What `make test-official` fetches: the official network from the catalogue's origins, or by NAME
-# another one of the catalogue, or by FROM an archive of any URL under that name. PROFILES and PHOTOS
+# What `make test-official` fetches: the official network from the catalog's origins, or by NAME
+# another one of the catalog, or by FROM an archive of any URL under that name. PROFILES and PHOTOS
 # (a number) shorten it.
 NAME =
 FROM =

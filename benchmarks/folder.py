@@ -28,12 +28,12 @@ import cv2
 import numpy as np
 
 from benchmarks.interleaved import in_a_process, interleaved, ratio_text
-from toolkit.backends import artefact_sha256, find_backend, load_backend
+from toolkit.backends import artifact_sha256, find_backend, load_backend
 from toolkit.bench.usage import max_rss_bytes
 from toolkit.bench.worker import PROTOCOL, Request, measure
 from toolkit.cli.portrait_files import plan_jobs
 from toolkit.hub.model import resolve_model
-from toolkit.hub.opening import find_artefact
+from toolkit.hub.opening import find_artifact
 from toolkit.imaging import read_photo, write_photo
 from toolkit.portrait import KERNEL, PERSON, Natural, Style, Tutorial, make_portrait
 from toolkit.serving.batch import run_jobs, share_cores
@@ -90,13 +90,13 @@ def run_folder(jobs: list[Job], model: str, style: str) -> Part:
     """Make the portraits of photos in this process, as the command does."""
     spec = find_backend("onnx")
     plan = share_cores(len(jobs), spec)
-    artefact = find_artefact(resolve_model(model), spec.name, logits=style == "natural")
+    artifact = find_artifact(resolve_model(model), spec.name, logits=style == "natural")
     cv2.setNumThreads(plan.threads)
     settings = PortraitSettings(PERSON, STYLES[style])
     marks = {max(1, round(mark * len(jobs))) for mark in MARKS}
     peaks = {}
-    with load_backend(spec.name, artefact, threads=plan.threads) as backend:
-        settings_text = settings_of(settings, backend, artefact_sha256(artefact))
+    with load_backend(spec.name, artifact, threads=plan.threads) as backend:
+        settings_text = settings_of(settings, backend, artifact_sha256(artifact))
         record = Record(settings_text, everywhere=True)
         list(run_jobs(jobs[: plan.workers], backend, settings, workers=plan.workers))
         began = time.perf_counter()
@@ -114,14 +114,14 @@ def run_bench(photo: Path, model: str, passes: int) -> Part:
     """Measure what `toolkit bench --workers` does, in this process."""
     spec = find_backend("onnx")
     plan = share_cores(passes, spec)
-    artefact = find_artefact(resolve_model(model), spec.name)
+    artifact = find_artifact(resolve_model(model), spec.name)
     with tempfile.TemporaryDirectory() as folder:
         decoded = Path(folder) / "photo.npy"
         np.save(decoded, read_photo(photo).bgr)
         request = Request(
             protocol=PROTOCOL,
             backend=spec.name,
-            artefact=str(artefact),
+            artifact=str(artifact),
             model=model,
             labels=None,
             trusted=False,
@@ -147,11 +147,11 @@ def run_decoded(photo: Path, model: str, passes: int) -> Part:
     """Measure the same in the natural style, which the bench does not know."""
     spec = find_backend("onnx")
     plan = share_cores(passes, spec)
-    artefact = find_artefact(resolve_model(model), spec.name, logits=True)
+    artifact = find_artifact(resolve_model(model), spec.name, logits=True)
     cv2.setNumThreads(plan.threads)
     bgr = read_photo(photo).bgr
     with (
-        load_backend(spec.name, artefact, threads=plan.threads) as backend,
+        load_backend(spec.name, artifact, threads=plan.threads) as backend,
         ThreadPoolExecutor(plan.workers) as pool,
     ):
 

@@ -14,7 +14,7 @@ OFFICIAL_CROP = (513, 513)
 
 
 def made_photo(height: int, width: int) -> NDArray[np.uint8]:
-    """Soft colours with grain on them, always the same."""
+    """Soft colors with grain on them, always the same."""
     rng = np.random.default_rng(2018)
     coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
     soft = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)

@@ -47,9 +47,9 @@ def composite(photo: Pixels, mask: Pixels, blurred: Pixels) -> Pixels:
 
 
 def look(photo: Pixels, mask: Pixels) -> Pixels:
-    """Lay the mask's JET colours over the photo."""
-    coloured = cv2.applyColorMap(mask, cv2.COLORMAP_JET)
-    return np.asarray(cv2.addWeighted(photo, 0.6, coloured, 0.35, 0), np.uint8)
+    """Lay the mask's JET colors over the photo."""
+    colored = cv2.applyColorMap(mask, cv2.COLORMAP_JET)
+    return np.asarray(cv2.addWeighted(photo, 0.6, colored, 0.35, 0), np.uint8)
 
 
 def portrait(

@@ -46,7 +46,7 @@ from toolkit.portrait import PERSON, Natural
 from toolkit.video import TemporalSmoother, VideoReader, VideoWriter, make_video
 from toolkit.video.frames import alpha_of, portrait_of, probability_in
 from toolkit.video.planes import Planes
-from toolkit.video.reading import Colours, Frame, planes_in
+from toolkit.video.reading import Colors, Frame, planes_in
 
 VARIANTS = ("tutorial", "toolkit")
 HEIGHT, WIDTH = 720, 1280
@@ -64,7 +64,7 @@ def write_clip(path: Path, frames: int, height: int = HEIGHT, width: int = WIDTH
     scene = made_photo(height, width)
     person = cv2.resize(demo_photo(), (height, height), interpolation=cv2.INTER_AREA)
     rng = np.random.default_rng(0)
-    colours = Colours(2, 2, 2)
+    colors = Colors(2, 2, 2)
     with VideoWriter(path, rate=Fraction(30), threads=available_cores()) as writer:
         for number in range(frames):
             image = scene.copy()
@@ -72,13 +72,13 @@ def write_clip(path: Path, frames: int, height: int = HEIGHT, width: int = WIDTH
             image[:, left : left + height] = person
             noisy = np.clip(np.rint(image + rng.normal(0, 2, image.shape)), 0, 255)
             bgr = noisy.astype(np.uint8)
-            planes = as_planes(bgr, colours.space)
-            writer.write(Frame(bgr, planes, number, Fraction(1, 30), 1, colours), planes)
+            planes = as_planes(bgr, colors.space)
+            writer.write(Frame(bgr, planes, number, Fraction(1, 30), 1, colors), planes)
         writer.finish()
 
 
 def as_planes(bgr: Pixels, space: int) -> Planes:
-    """Turn a frame into planes as PyAV does: the colours at half the resolution."""
+    """Turn a frame into planes as PyAV does: the colors at half the resolution."""
     import av
 
     picture = av.VideoFrame.from_ndarray(bgr, format="bgr24")
@@ -116,7 +116,7 @@ def by_the_tutorial(source: Path, target: Path, name: str) -> Run:
             ):
                 for frame in reader.frames():
                     made = tutorial.portrait(frame.bgr, backend.segment, crop=crop)
-                    writer.write(frame, as_planes(made, frame.colours.space))
+                    writer.write(frame, as_planes(made, frame.colors.space))
                     if writer.frames == limit:
                         break
                 writer.finish()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.stats.intervals import paired_interval
-from toolkit.stats.verdicts import Judgement, Samples, Verdict, judge
+from toolkit.stats.verdicts import Judgment, Samples, Verdict, judge
 
 Times = NDArray[np.float64]
 TRIALS = 2000
@@ -119,7 +119,7 @@ def print_files(trials: int) -> None:
             )
 
 
-def _judge(base: Times, head: Times) -> list[Judgement]:
+def _judge(base: Times, head: Times) -> list[Judgment]:
     pairs = [Samples(tuple(b), tuple(h)) for b, h in zip(base, head, strict=True)]
     return judge(pairs)
 

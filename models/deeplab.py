@@ -56,16 +56,16 @@ def build_deeplab(crop: int, network: Callable[[Any], Any]) -> GraphDef:
 
 
 def _preprocess(tf: Any, photo: Any, crop: int) -> tuple[Any, Any, Any]:
-    """Resize so that the longer side is `crop`, pad with mid-grey, scale to -1..1."""
+    """Resize so that the longer side is `crop`, pad with mid-gray, scale to -1..1."""
     size = tf.shape(photo)[1:3]
     ratio = tf.constant(float(crop)) / tf.cast(tf.reduce_max(size), tf.float32)
     fitted = tf.maximum(tf.cast(tf.floor(tf.cast(size, tf.float32) * ratio + 0.5), tf.int32), 1)
     resized = tf.raw_ops.ResizeBilinear(
         images=tf.cast(photo, tf.float32), size=fitted, align_corners=True
     )
-    centred = resized / 127.5 - 1.0
+    centerd = resized / 127.5 - 1.0
     spare = crop - fitted
-    padded = tf.pad(centred, [[0, 0], [0, spare[0]], [0, spare[1]], [0, 0]])
+    padded = tf.pad(centerd, [[0, 0], [0, spare[0]], [0, spare[1]], [0, 0]])
     padded.set_shape([1, crop, crop, 3])
     return size, fitted, padded
 
@@ -104,7 +104,7 @@ def depthwise(
     )
 
 
-def normalisation(
+def normalization(
     x: Any,
     scale: NDArray[np.float32],
     offset: NDArray[np.float32],
@@ -114,7 +114,7 @@ def normalisation(
     *,
     epsilon: float,
 ) -> Any:
-    """Add batch normalisation as the zoo freezes it."""
+    """Add batch normalization as the zoo freezes it."""
     out, *_ = import_tensorflow().raw_ops.FusedBatchNormV3(
         x=x,
         scale=scale,
@@ -141,6 +141,6 @@ def enlarge(x: Any, side: int) -> Any:
     return raw.ResizeBilinear(images=x, size=[side, side], align_corners=True)
 
 
-def serialise(graph_def: GraphDef) -> bytes:
+def serialize(graph_def: GraphDef) -> bytes:
     """Return the GraphDef's bytes, the same in every process."""
     return bytes(graph_def.SerializeToString(deterministic=True))

@@ -2,7 +2,7 @@
 
 They have the shape of the zoo's DeepLabV3 on MobileNetV2: a strided stem, inverted residual blocks
 of which the last run atrous, a pooled branch, a projection, logits at stride 8. Nothing in them is
-trained: seeded random weights, and where asked for two hand-set colour filters (warm against cold,
+trained: seeded random weights, and where asked for two hand-set color filters (warm against cold,
 light against dark) that lead through the blocks to the person logit.
 
 Needs the ``convert`` extra.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.deeplab import build_deeplab, convolution, depthwise, enlarge, normalisation, pool
+from models.deeplab import build_deeplab, convolution, depthwise, enlarge, normalization, pool
 from toolkit.graphs import import_tensorflow
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ class _Builder:
         return np.asarray(self.generator.standard_normal(shape) * scale, np.float32)
 
     def norm(self, x: Any, channels: int, name: str) -> Any:
-        """Batch normalisation; the identity on hand-set channels."""
+        """Batch normalization; the identity on hand-set channels."""
         scale = self.generator.uniform(0.8, 1.2, channels).astype(np.float32)
         offset = self.generator.uniform(-0.1, 0.1, channels).astype(np.float32)
         if self.hand_set:
             scale[:2], offset[:2] = 1.0, 0.0
         mean, variance = np.zeros(channels, np.float32), np.ones(channels, np.float32)
         epsilon = 0.0 if self.hand_set else 1e-3
-        return normalisation(x, scale, offset, mean, variance, name, epsilon=epsilon)
+        return normalization(x, scale, offset, mean, variance, name, epsilon=epsilon)
 
     def pointwise(self, x: Any, inputs: int, outputs: int, name: str) -> Any:
         kernel = self.weights(1, 1, inputs, outputs, fan_in=inputs)
@@ -58,7 +58,7 @@ class _Builder:
     def depthwise(self, x: Any, channels: int, name: str, *, stride: int, rate: int) -> Any:
         kernel = self.weights(3, 3, channels, 1, fan_in=9)
         if self.hand_set:
-            # smooth while the map shrinks; wider taps would wash the colours out
+            # smooth while the map shrinks; wider taps would wash the colors out
             kernel[:, :, :2, 0] = 1 / 9 if rate == 1 else 0
             kernel[1, 1, :2, 0] = 1 / 9 if rate == 1 else 1
         x = depthwise(x, kernel, name, stride=stride, rate=rate)
@@ -95,7 +95,7 @@ def build_graph(
     seed : int
         Of the random weights.
     hand_set : bool
-        Put the colour filters in, so that warm areas become label 15.
+        Put the color filters in, so that warm areas become label 15.
 
     Returns
     -------

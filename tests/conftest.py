@@ -50,7 +50,7 @@ def tiny_graph(tmp_path_factory: pytest.TempPathFactory) -> FrozenGraph:
 def write_graph(path: Path, **options: int) -> FrozenGraph:
     """Write a graph of `made_up.build_graph`'s options to `path`."""
     pytest.importorskip("tensorflow", reason="building a graph needs the convert extra")
-    data = deeplab.serialise(made_up.build_graph(**options))  # type: ignore[arg-type]
+    data = deeplab.serialize(made_up.build_graph(**options))  # type: ignore[arg-type]
     path.write_bytes(data)
     return FrozenGraph(name=path.stem, source=path, data=data)
 

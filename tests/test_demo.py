@@ -40,7 +40,7 @@ def test_the_demo_does_the_whole_job_without_a_network(toolkit: Command, home: P
 def test_a_photo_without_the_subject_goes_through_and_says_so(
     toolkit: Command, tmp_path: Path
 ) -> None:
-    photo = tmp_path / "grey.png"
+    photo = tmp_path / "gray.png"
     write_photo(photo, np.full((90, 160, 3), 90, np.uint8))
     done = toolkit("demo", photo, "--output", tmp_path / "out")
     assert done.code == 0

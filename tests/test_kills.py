@@ -1,4 +1,4 @@
-"""A kill at any moment leaves the old artefact or the new one, and the next run heals the rest."""
+"""A kill at any moment leaves the old artifact or the new one, and the next run heals the rest."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def run_killed(moment: int, *arguments: str | Path) -> int:
 
 
 def prepared(command: str, folder: Path, graph: FrozenGraph) -> list[str | Path]:
-    """Return the arguments of a command that ends in an artefact in the store."""
+    """Return the arguments of a command that ends in an artifact in the store."""
     archive = folder / "m.tar.gz"
     if not archive.exists():
         write_archive(archive, member(GRAPH, graph.data))
@@ -162,7 +162,7 @@ def prepared(command: str, folder: Path, graph: FrozenGraph) -> list[str | Path]
 
 
 def assert_old_or_new(command: str, store: Store) -> bool:
-    """Fail on anything half-done; returns whether the new artefact is there."""
+    """Fail on anything half-done; returns whether the new artifact is there."""
     if command == "fetch":
         return model_state(store) == "whole"
     import onnx

@@ -97,7 +97,7 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """The bundled graph as an archive that the catalogue doesn't know."""
+    """The bundled graph as an archive that the catalog doesn't know."""
     path = tmp_path / "my_network.tar.gz"
     path.write_bytes(archive_of(load_catalog().bundled.graph.read_bytes()))
     return path

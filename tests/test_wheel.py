@@ -174,7 +174,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_wheel_holds_the_networks_the_licence_and_the_types_and_no_tests(wheel: Path) -> None:
+def test_the_wheel_holds_the_networks_the_license_and_the_types_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for wanted in (
         "toolkit/py.typed",
@@ -220,7 +220,7 @@ def test_info_names_the_store_in_the_users_folder(serving: Installation) -> None
     assert str(serving.home / "share" / "toolkit") in serving.toolkit("info", "--json")
 
 
-def test_models_lists_the_catalogue_and_the_bundled_network(serving: Installation) -> None:
+def test_models_lists_the_catalog_and_the_bundled_network(serving: Installation) -> None:
     listing = json.dumps(json.loads(serving.toolkit("models", "--json")))
     assert "deeplabv3_mnv2_pascal_train_aug_2018_01_29" in listing
     assert "mnv2_dm05_person" in listing

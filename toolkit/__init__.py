@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from toolkit.bench.compare import compare
     from toolkit.bench.files import read_report
     from toolkit.bench.run import run_bench
-    from toolkit.bench.statistics import summarise
+    from toolkit.bench.statistics import summarize
     from toolkit.bench.variants import Variant, parse_variant
     from toolkit.convert import read_manifest
     from toolkit.demo import run_demo
@@ -58,7 +58,7 @@ _MODULES = {
     "toolkit.bench.compare": ("compare",),
     "toolkit.bench.files": ("read_report",),
     "toolkit.bench.run": ("run_bench",),
-    "toolkit.bench.statistics": ("summarise",),
+    "toolkit.bench.statistics": ("summarize",),
     "toolkit.bench.variants": ("Variant", "parse_variant"),
     "toolkit.convert": ("read_manifest",),
     "toolkit.hub.publish": ("convert_model",),
@@ -114,7 +114,7 @@ __all__ = [
     "run_evaluation",
     "run_gate",
     "run_recommendation",
-    "summarise",
+    "summarize",
     "verify_model",
     "write_photo",
 ]

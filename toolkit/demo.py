@@ -18,7 +18,7 @@ from toolkit.backends.tf import TfBackend
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.run import run_bench
 from toolkit.bench.schema import Settings
-from toolkit.bench.statistics import summarise
+from toolkit.bench.statistics import summarize
 from toolkit.bench.variants import Variant
 from toolkit.errors import BackendError, ToolkitError
 from toolkit.files.atomic import write_atomically
@@ -268,7 +268,7 @@ def _bench(
         raise BackendError(report.failures[0].problem)
     if report.skipped:
         raise BackendError(f"{report.skipped[0].variant}: {report.skipped[0].reason}")
-    summary = summarise(report)
+    summary = summarize(report)
     whole = {name: summary.time(name, "whole", 0).median_ns / 1e6 for name in ("tf", "onnx")}
     record(
         "bench",

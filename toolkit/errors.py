@@ -4,7 +4,7 @@
 
     ToolkitError                  exit 3: the command could not run
     ├── UsageError                exit 2: an option's value makes no sense
-    ├── ModelNotFoundError        no catalogue entry, store entry or file of that name
+    ├── ModelNotFoundError        no catalog entry, store entry or file of that name
     ├── InputFileError            a file given is missing, broken, hostile or too large
     │   ├── PhotoError            ... a photo
     │   ├── VideoError            ... a video
@@ -15,7 +15,7 @@
     ├── DownloadError             every origin failed, or the network is not to be used
     ├── StoreError                the store can't be written
     ├── MissingDependencyError    an extra or a system library is not installed
-    ├── ConversionError           a pass does not recognise the graph
+    ├── ConversionError           a pass does not recognize the graph
     └── BackendError              a runtime refused the model or died
 
 Anything outside this family is a bug and keeps its traceback. A check that ran and failed is not an
@@ -54,7 +54,7 @@ class UsageError(ToolkitError):
 
 
 class ModelNotFoundError(ToolkitError):
-    """No catalogue entry, store entry or file goes by the name given."""
+    """No catalog entry, store entry or file goes by the name given."""
 
 
 class InputFileError(ToolkitError):
@@ -133,7 +133,7 @@ class MissingDependencyError(ToolkitError):
 
 
 class ConversionError(ToolkitError):
-    """A pass of a profile does not recognise the graph: the problem says what it looked for."""
+    """A pass of a profile does not recognize the graph: the problem says what it looked for."""
 
 
 class BackendError(ToolkitError):

@@ -22,9 +22,9 @@ from models.deeplab import (
     convolution,
     depthwise,
     enlarge,
-    normalisation,
+    normalization,
     pool,
-    serialise,
+    serialize,
 )
 from toolkit.files.atomic import write_atomically
 from toolkit.graphs import import_tensorflow
@@ -58,7 +58,7 @@ def main() -> None:
         arrays = {name: saved[name] for name in saved.files}
     curve = json.loads(str(arrays.pop("curve")))
     graph = freeze(arrays, options.crop)
-    write_atomically(folder / "frozen_inference_graph.pb", serialise(graph))
+    write_atomically(folder / "frozen_inference_graph.pb", serialize(graph))
     write_atomically(folder / "curve.png", draw(curve))
 
 
@@ -141,7 +141,7 @@ class _Layers:
             self._weights[f"{name}.norm.{part}"]
             for part in ("weight", "bias", "running_mean", "running_var")
         )
-        return normalisation(x, scale, offset, mean, variance, _scope(name), epsilon=EPSILON)
+        return normalization(x, scale, offset, mean, variance, _scope(name), epsilon=EPSILON)
 
     def _relu6(self, x: Any) -> Any:
         return self._tf.nn.relu6(x)

@@ -124,7 +124,7 @@ def equal_picture(simulated: Simulated) -> Figure:
     left.set(yticks=rows, yticklabels=[NOISE_NAMES[noise] for noise in NOISES], xlim=(0, 1.1))
     left.invert_yaxis()
     left.set(xlabel="false alarms, % (95 % interval)", title=f"Equal code ({SIMULATED})")
-    right.set(xlabel="% of the gates", xlim=(0, 100), title="Passed (green), inconclusive (grey)")
+    right.set(xlabel="% of the gates", xlim=(0, 100), title="Passed (green), inconclusive (gray)")
     return figure
 
 

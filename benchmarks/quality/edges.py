@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks import tutorial
 from benchmarks.quality.figures import Mask, boundary_f_within
 from benchmarks.quality.scenes import PEOPLE
-from toolkit.evaluate.dataset import LabelledPhoto, open_dataset
+from toolkit.evaluate.dataset import LabeledPhoto, open_dataset
 from toolkit.evaluate.metrics import count_pixels
 from toolkit.portrait import EDGES, PERSON, Natural, make_portrait
 from toolkit.portrait.pipeline import Segmenter
@@ -40,7 +40,7 @@ class EdgeQuality:
     boundary_f: tuple[float, ...]
 
 
-def masks(photo: LabelledPhoto, backend: Segmenter) -> Iterator[tuple[str, Mask]]:
+def masks(photo: LabeledPhoto, backend: Segmenter) -> Iterator[tuple[str, Mask]]:
     """Find the person in every way: pixels with an alpha of one half at least."""
     for edge in EDGES:
         style = Natural(edge=edge, kernel="box", size=1)

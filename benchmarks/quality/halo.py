@@ -96,15 +96,15 @@ def look_behind(scene: Scene) -> Behind:
     return Behind(**{name: picture[where] for name, picture in pictures.items()}, fills=fills)
 
 
-def normalised(photo: NDArray[np.uint8], subject: Mask, size: float = BOX.size) -> Float:
-    """Fill with the mean of what is seen: a normalised convolution of order 0."""
+def normalized(photo: NDArray[np.uint8], subject: Mask, size: float = BOX.size) -> Float:
+    """Fill with the mean of what is seen: a normalized convolution of order 0."""
     box, seen = weights("box", size), ~subject
     mean = convolve(photo.mean(axis=2) * seen, box)
     return np.asarray(mean / np.maximum(convolve(seen, box), HIDDEN_LEAST), np.float64)
 
 
 def plane(photo: NDArray[np.uint8], subject: Mask, size: float = BOX.size) -> Float:
-    """Fill with the plane that fits best what is seen: a normalised convolution of order 1.
+    """Fill with the plane that fits best what is seen: a normalized convolution of order 1.
 
     The plane's mean over the whole kernel is its height in the middle.
     """
@@ -160,7 +160,7 @@ def inpaint(
 
 
 FILLS: dict[str, Callable[[NDArray[np.uint8], Mask], Float]] = {
-    "mean of what is seen": normalised,
+    "mean of what is seen": normalized,
     "plane through it": plane,
     "plane, window twice as wide": lambda photo, subject: plane(photo, subject, 25),
     "nearest pixel": nearest,

@@ -51,11 +51,11 @@ def disk(radius: float) -> Float:
     [[1.0]]
     """
     reach = math.ceil(radius - 0.5)
-    centres = np.arange(-reach, reach + 1)
-    slices = (np.arange(len(centres) * FINE) + 0.5) / FINE - reach - 0.5
+    centers = np.arange(-reach, reach + 1)
+    slices = (np.arange(len(centers) * FINE) + 0.5) / FINE - reach - 0.5
     chord = np.sqrt(np.maximum(radius**2 - slices**2, 0))[:, np.newaxis]
-    length = np.minimum(centres + 0.5, chord) - np.maximum(centres - 0.5, -chord)
-    area = np.maximum(length, 0).reshape(len(centres), FINE, -1).sum(axis=1)
+    length = np.minimum(centers + 0.5, chord) - np.maximum(centers - 0.5, -chord)
+    area = np.maximum(length, 0).reshape(len(centers), FINE, -1).sum(axis=1)
     return np.asarray(area / area.sum(), np.float64)
 
 

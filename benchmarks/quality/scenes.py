@@ -96,7 +96,7 @@ def checkerboard(height: int, width: int, rng: np.random.Generator) -> Pixels:
 
 
 def stripes(height: int, width: int, rng: np.random.Generator) -> Pixels:
-    """Coloured waves across, each 40 to 80 pixels long."""
+    """Colored waves across, each 40 to 80 pixels long."""
     length = rng.uniform(40, 80)
     wave = np.sin(2 * np.pi * np.arange(width) / length) * 127.5 + 127.5
     row = np.stack([wave, 255 - wave, wave], axis=1)
@@ -112,9 +112,9 @@ def lamps(height: int, width: int, rng: np.random.Generator) -> Pixels:
     """Bright discs on black, a third of a per mille as many as pixels."""
     night = np.full((height, width, 3), 20, np.uint8)
     for _ in range(height * width // 3000):
-        centre = (int(rng.integers(width)), int(rng.integers(height)))
-        colour = [int(level) for level in rng.integers(120, 256, 3)]
-        cv2.circle(night, centre, int(rng.integers(3, 14)), colour, cv2.FILLED, cv2.LINE_AA)
+        center = (int(rng.integers(width)), int(rng.integers(height)))
+        color = [int(level) for level in rng.integers(120, 256, 3)]
+        cv2.circle(night, center, int(rng.integers(3, 14)), color, cv2.FILLED, cv2.LINE_AA)
     return night
 
 

@@ -1,6 +1,6 @@
 """Training samples: photos with people, and people cut out and put over other backgrounds.
 
-A sample is what the graph sees: a photo resized to fit the crop, padded with mid-grey, and per
+A sample is what the graph sees: a photo resized to fit the crop, padded with mid-gray, and per
 pixel whether it shows a person. All is drawn from one generator: a seed gives the same samples.
 """
 
@@ -132,7 +132,7 @@ class Samples:
             rgb, mask = self._view(photo, height, width)
         if self._random.random() < 0.5:
             rgb, mask = rgb[:, ::-1], mask[:, ::-1]
-        return self._padded(self._degraded(self._coloured(rgb)), mask)
+        return self._padded(self._degraded(self._colored(rgb)), mask)
 
     def _shape(self) -> tuple[int, int]:
         aspect = ASPECTS[self._random.integers(len(ASPECTS))]
@@ -148,11 +148,11 @@ class Samples:
         scale = most * (1 - (1 - least) * self._random.uniform() ** 1.5)
         angle = self._random.normal(0, 7)
         spare_y, spare_x = (rows - scale * height) / 2, (columns - scale * width) / 2
-        centre = (
+        center = (
             columns / 2 + self._random.uniform(-1, 1) * spare_x,
             rows / 2 + self._random.uniform(-1, 1) * spare_y,
         )
-        turn = self._turn(centre, (width / 2, height / 2), angle, 1 / scale)
+        turn = self._turn(center, (width / 2, height / 2), angle, 1 / scale)
         rgb = cv2.warpAffine(
             photo.rgb, turn, (width, height), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT
         )
@@ -195,7 +195,7 @@ class Samples:
         y = max(self._random.uniform(0.3, 1.0) * mask.shape[0], mask.shape[0] - tall / 2)
         turn = self._turn((width / 2, height / 2), (x, y), angle, scale)
         size = (mask.shape[1], mask.shape[0])
-        person = self._coloured(np.asarray(cv2.warpAffine(person, turn, size), np.uint8), 0.5)
+        person = self._colored(np.asarray(cv2.warpAffine(person, turn, size), np.uint8), 0.5)
         hard = cv2.warpAffine(alpha, turn, size).astype(np.float32) / 255
         self._cover(rgb, mask, person, np.asarray(hard, np.float32), PERSON)
 
@@ -208,14 +208,14 @@ class Samples:
         angles = np.linspace(0, 2 * np.pi, self._random.integers(4, 16), endpoint=False)
         radii = across / 2 * self._random.uniform(0.4, 1.0, len(angles))
         stretch = self._random.uniform(0.4, 1.0, 2)
-        centre = self._random.uniform(0, 1, 2) * (width, height)
-        outline = centre + np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None] * stretch
+        center = self._random.uniform(0, 1, 2) * (width, height)
+        outline = center + np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None] * stretch
         shape = np.zeros((height, width), np.uint8)
         cv2.fillPoly(shape, [np.round(outline).astype(np.int32)], (255,))
         if self._random.random() < 0.5:
             # round corners
             shape = np.asarray(cv2.medianBlur(shape, 15), np.uint8)
-        self._cover(rgb, mask, self._coloured(thing, 0.5), np.asarray(shape / 255, np.float32), 0)
+        self._cover(rgb, mask, self._colored(thing, 0.5), np.asarray(shape / 255, np.float32), 0)
 
     def _cover(self, rgb: Pixels, mask: Pixels, top: Pixels, hard: Image, label: int) -> None:
         soft = cv2.GaussianBlur(hard, (3, 3), self._random.uniform(0.3, 1.0))
@@ -224,16 +224,16 @@ class Samples:
         mask[cover[:, :, 0] > 0.5] = label
 
     def _turn(
-        self, centre: tuple[float, float], to: tuple[float, float], angle: float, scale: float
+        self, center: tuple[float, float], to: tuple[float, float], angle: float, scale: float
     ) -> NDArray[np.float64]:
-        """Return the affine map that moves `centre`, turns, stretches a little and scales."""
+        """Return the affine map that moves `center`, turns, stretches a little and scales."""
         turn = cv2.getRotationMatrix2D((0, 0), angle, scale)[:, :2]
         stretch = float(np.exp(self._random.normal(0, 0.08)))
         turn = turn @ np.array([[stretch, self._random.normal(0, 0.06)], [0, 1 / stretch]])
-        return np.column_stack([turn, np.array(to) - turn @ np.array(centre)])
+        return np.column_stack([turn, np.array(to) - turn @ np.array(center)])
 
     def _made_up(self, height: int, width: int) -> Pixels:
-        """Smooth noise of a random fineness between two or more colours."""
+        """Smooth noise of a random fineness between two or more colors."""
         fineness = self._random.integers(2, 40)
         noise = self._random.uniform(0, 255, (fineness, fineness, 3)).astype(np.float32)
         kind = cv2.INTER_NEAREST if self._random.random() < 0.3 else cv2.INTER_CUBIC
@@ -241,14 +241,14 @@ class Samples:
         grain = self._random.normal(0, self._random.uniform(0, 15), smooth.shape)
         return np.clip(smooth + grain, 0, 255).astype(np.uint8)
 
-    def _coloured(self, rgb: Pixels, strength: float = 1.0) -> Pixels:
-        """Change exposure, contrast, colour balance, sharpness and noise."""
+    def _colored(self, rgb: Pixels, strength: float = 1.0) -> Pixels:
+        """Change exposure, contrast, color balance, sharpness and noise."""
         image = rgb.astype(np.float32) / 255
         image = image ** float(np.exp(self._random.normal(0, 0.25 * strength)))
         image *= np.exp(self._random.normal(0, 0.1 * strength, 3)).astype(np.float32)
-        grey = image.mean(axis=2, keepdims=True)
-        colour = self._random.uniform(1 - 0.8 * strength, 1 + 0.5 * strength)
-        image = grey + (image - grey) * (0.0 if self._random.random() < 0.05 else colour)
+        gray = image.mean(axis=2, keepdims=True)
+        color = self._random.uniform(1 - 0.8 * strength, 1 + 0.5 * strength)
+        image = gray + (image - gray) * (0.0 if self._random.random() < 0.05 else color)
         if self._random.random() < 0.3 * strength:
             image = cv2.GaussianBlur(image, (0, 0), self._random.uniform(0.3, 1.5))
         image += self._random.normal(0, self._random.uniform(0, 0.04), image.shape)

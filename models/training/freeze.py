@@ -20,9 +20,9 @@ from models.deeplab import (
     convolution,
     depthwise,
     enlarge,
-    normalisation,
+    normalization,
     pool,
-    serialise,
+    serialize,
 )
 from models.training.layers import EPSILON
 from models.training.network import CROP, logits
@@ -59,13 +59,13 @@ class FrozenLayers:
         self._weights = weights
 
     def conv(self, x: Any, channels: int, kernel: int, name: str, *, stride: int = 1) -> Any:
-        """Add a convolution, and its normalisation."""
+        """Add a convolution, and its normalization."""
         weights = self._weights[f"{name}/weights"]
         self._check(name, weights, (kernel, kernel, int(x.shape[-1]), channels))
         return self._norm(convolution(x, weights, name, stride), name)
 
     def depthwise(self, x: Any, name: str, *, stride: int, dilation: int) -> Any:
-        """Add a depthwise convolution, and its normalisation."""
+        """Add a depthwise convolution, and its normalization."""
         weights = self._weights[f"{name}/weights"]
         return self._norm(depthwise(x, weights, name, stride=stride, rate=dilation), name)
 
@@ -102,7 +102,7 @@ class FrozenLayers:
         gamma, beta, mean, variance = (
             self._weights[f"{name}/{part}"] for part in ("gamma", "beta", "mean", "variance")
         )
-        return normalisation(x, gamma, beta, mean, variance, name, epsilon=EPSILON)
+        return normalization(x, gamma, beta, mean, variance, name, epsilon=EPSILON)
 
     def _check(self, name: str, weights: NDArray[np.float32], shape: tuple[int, ...]) -> None:
         if weights.shape != shape:
@@ -130,7 +130,7 @@ def main() -> None:
         weights = {name: kept[name] for name in kept.files if not name.startswith("adam_")}
     curve = json.loads(str(weights.pop("curve")))
     path = folder / "frozen_inference_graph.pb"
-    write_atomically(path, serialise(freeze(weights, asked.crop)))
+    write_atomically(path, serialize(freeze(weights, asked.crop)))
     graph = read_graph(path, name=FOLDER.name)
     convert_model(graph, profile="plain-logits", output=folder / EXPORT)
     write_atomically(folder / "curve.png", picture(curve))
@@ -147,7 +147,7 @@ def picture(curve: list[tuple[int, float, float | None]]) -> bytes:
 
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     left = figure.subplots()
-    left.plot([step for step, _, _ in curve], [loss for _, loss, _ in curve], color="tab:grey")
+    left.plot([step for step, _, _ in curve], [loss for _, loss, _ in curve], color="tab:gray")
     left.set(xlabel="step", ylabel="loss on samples")
     right = left.twinx()
     judged = [(step, iou) for step, _, iou in curve if iou is not None]

@@ -24,9 +24,9 @@ class TrainedLayers:
     Attributes
     ----------
     training : bool
-        Whether batch normalisation takes the batch's statistics, and learns the running ones.
+        Whether batch normalization takes the batch's statistics, and learns the running ones.
     trained, running : dict of str to tf.Variable
-        What the optimiser changes, and the running means and variances.
+        What the optimizer changes, and the running means and variances.
     """
 
     def __init__(self, seed: int) -> None:
@@ -37,13 +37,13 @@ class TrainedLayers:
         self.running: dict[str, Any] = {}
 
     def conv(self, x: Any, channels: int, kernel: int, name: str, *, stride: int = 1) -> Any:
-        """Convolve, then normalise."""
+        """Convolve, then normalize."""
         inputs = int(x.shape[-1])
         weights = self._weights(name, (kernel, kernel, inputs, channels), kernel**2 * inputs)
         return self._norm(self._tf.nn.conv2d(x, weights, stride, "SAME"), name)
 
     def depthwise(self, x: Any, name: str, *, stride: int, dilation: int) -> Any:
-        """Convolve 3x3 channel by channel, then normalise."""
+        """Convolve 3x3 channel by channel, then normalize."""
         weights = self._weights(name, (3, 3, int(x.shape[-1]), 1), 9)
         x = self._tf.nn.depthwise_conv2d(
             x, weights, [1, stride, stride, 1], "SAME", dilations=[dilation, dilation]
@@ -61,7 +61,7 @@ class TrainedLayers:
     def pooled(self, x: Any, channels: int, name: str) -> Any:
         """Spread what a 1x1 convolution makes of the map's mean over the map."""
         mean = self._tf.reduce_mean(x, [1, 2], keepdims=True)
-        # of one point per photo batch statistics are too rough: no normalisation
+        # of one point per photo batch statistics are too rough: no normalization
         weights = self._weights(name, (1, 1, int(x.shape[-1]), channels), int(x.shape[-1]))
         point = self._tf.nn.relu(self._tf.nn.conv2d(mean, weights, 1, "SAME"))
         return self._tf.broadcast_to(point, [*x.shape[:3], channels])

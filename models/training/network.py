@@ -40,10 +40,10 @@ class Layers(Protocol):
     """What the network is built of; tensors are NHWC float32."""
 
     def conv(self, x: Any, channels: int, kernel: int, name: str, *, stride: int = 1) -> Any:
-        """Add a convolution and its batch normalisation."""
+        """Add a convolution and its batch normalization."""
 
     def depthwise(self, x: Any, name: str, *, stride: int, dilation: int) -> Any:
-        """Add a 3x3 depthwise convolution and its batch normalisation."""
+        """Add a 3x3 depthwise convolution and its batch normalization."""
 
     def relu6(self, x: Any) -> Any:
         """Clip to 0..6."""

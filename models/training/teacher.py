@@ -42,7 +42,7 @@ class Teacher:
         Parameters
         ----------
         images : (n, crop, crop, 3) float32, -1..1
-            Samples; their padding is made out by its colour.
+            Samples; their padding is made out by its color.
 
         Returns
         -------

@@ -25,7 +25,7 @@ from toolkit.verify import synthetic_images
 pytestmark = pytest.mark.tensorflow
 
 BUNDLED = load_catalog().bundled
-CANDIDATES = [name for name, spec in BACKENDS.items() if spec.artefact == "onnx"]
+CANDIDATES = [name for name, spec in BACKENDS.items() if spec.artifact == "onnx"]
 
 
 def check_agreement(
@@ -114,9 +114,9 @@ def test_the_real_network_agrees_on_real_photos(shared: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["tf", *CANDIDATES])
 def test_every_runtime_scores_the_subject_as_onnx_runtime_does(name: str) -> None:
     image = preprocess(demo_photo()[100:400], BUNDLED.network.crop)
-    artefact = BUNDLED.onnx if name != "tf" else read_graph(BUNDLED.graph, name=BUNDLED.name)
+    artifact = BUNDLED.onnx if name != "tf" else read_graph(BUNDLED.graph, name=BUNDLED.name)
     chances = []
-    for runtime, file in (("onnx", BUNDLED.onnx), (name, artefact)):
+    for runtime, file in (("onnx", BUNDLED.onnx), (name, artifact)):
         with load_backend(runtime, file, threads=1) as backend:
             assert getattr(backend, "gives_logits", False)
             labels, margin = cast(SoftBackend, backend).score(image, subject=PERSON)

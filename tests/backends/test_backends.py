@@ -37,10 +37,10 @@ def test_an_unknown_backend_is_a_usage_error_that_lists_the_known() -> None:
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("name", list(BACKENDS))
 def test_every_backend_labels_each_pixel_and_says_how_it_runs(name: str) -> None:
-    takes_graph = BACKENDS[name].artefact == "graph"
-    artefact = read_graph(BUNDLED.graph) if takes_graph else BUNDLED.onnx
+    takes_graph = BACKENDS[name].artifact == "graph"
+    artifact = read_graph(BUNDLED.graph) if takes_graph else BUNDLED.onnx
     before = IMAGE.copy()
-    with load_backend(name, artefact, threads=1) as backend:
+    with load_backend(name, artifact, threads=1) as backend:
         labels = backend.segment(IMAGE)
     assert labels.shape == IMAGE.shape[:2]
     assert 0 <= labels.min() <= labels.max() < len(backend.network.labels)
@@ -67,8 +67,8 @@ PROVIDERS = {
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("name", list(BACKENDS))
 def test_every_backend_runs_on_the_provider_it_is_told(name: str) -> None:
-    artefact = read_graph(BUNDLED.graph) if name == "tf" else BUNDLED.onnx
-    with load_backend(name, artefact, threads=1, provider=PROVIDERS[name]) as backend:
+    artifact = read_graph(BUNDLED.graph) if name == "tf" else BUNDLED.onnx
+    with load_backend(name, artifact, threads=1, provider=PROVIDERS[name]) as backend:
         assert PROVIDERS[name] in backend.provider
         assert backend.segment(IMAGE).shape == IMAGE.shape[:2]
 
@@ -76,9 +76,9 @@ def test_every_backend_runs_on_the_provider_it_is_told(name: str) -> None:
 @pytest.mark.parametrize("name", list(BACKENDS))
 def test_a_provider_that_is_not_here_is_refused_before_anything_is_loaded(name: str) -> None:
     missing = Path("no_such.onnx")
-    artefact = FrozenGraph("g", missing, b"no graph") if name == "tf" else missing
+    artifact = FrozenGraph("g", missing, b"no graph") if name == "tf" else missing
     with pytest.raises(BackendError) as caught:
-        load_backend(name, artefact, threads=1, provider="NoSuchProvider")
+        load_backend(name, artifact, threads=1, provider="NoSuchProvider")
     problem, _, remedy = str(caught.value).partition("; available: ")
     assert problem == f"the {name} backend has no provider 'NoSuchProvider' here"
     assert PROVIDERS[name] in remedy.split(", ")

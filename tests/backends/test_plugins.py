@@ -20,7 +20,7 @@ from toolkit.backends.base import BackendSpec
 def load():
     raise RuntimeError("not to be loaded here")
 
-SPEC = BackendSpec("fancy", artefact="onnx", extra=None, packages=(), load=load)
+SPEC = BackendSpec("fancy", artifact="onnx", extra=None, packages=(), load=load)
 """
 
 
@@ -30,10 +30,10 @@ from toolkit.backends.base import BackendSpec
 class Fancy:
     one_subject = False
 
-    def __init__(self, artefact, *, threads):
+    def __init__(self, artifact, *, threads):
         self.threads = threads
 
-SPEC = BackendSpec("fancy", artefact="onnx", extra=None, packages=(), load=lambda: Fancy)
+SPEC = BackendSpec("fancy", artifact="onnx", extra=None, packages=(), load=lambda: Fancy)
 """
 
 
@@ -59,7 +59,7 @@ def install(site: Path, module: str, code: str, *entries: str) -> None:
 def test_another_packages_backend_is_found(site: Path, caplog: pytest.LogCaptureFixture) -> None:
     install(site, "plugged_good", GOOD, "fancy = plugged_good:SPEC")
     found = plugged_in(BACKENDS)
-    assert found["fancy"].artefact == "onnx"
+    assert found["fancy"].artifact == "onnx"
     assert not caplog.records
 
 

@@ -35,7 +35,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, profile in PROFILES.items():
         paths[name] = folder / f"{name}.onnx"
         export = export_graph(
-            graph, network, 18, profile, calibration=seen if profile.quantised else None
+            graph, network, 18, profile, calibration=seen if profile.quantized else None
         )
         paths[name].write_bytes(export.content)
     return paths
@@ -54,7 +54,7 @@ def test_openvino_gives_what_onnx_runtime_gives(exports: dict[str, Path], profil
             wanted, found = (backend.segment(image, subject=SUBJECT) for backend in (one, other))
             assert found.shape == size
             # each runtime rounds bytes in its own way
-            assert (found != wanted).mean() < (0.01 if PROFILES[profile].quantised else 0.002)
+            assert (found != wanted).mean() < (0.01 if PROFILES[profile].quantized else 0.002)
 
 
 @pytest.mark.parametrize("profile", [name for name in PROFILES if name != "plain"])

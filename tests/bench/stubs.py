@@ -22,7 +22,7 @@ from toolkit.graphs import FrozenGraph
 from toolkit.graphs.network import Network
 
 NETWORK = Network((65, 65), ("background", "cat", "person"))
-Labelling = Callable[[NDArray[np.uint8]], NDArray[np.integer[Any]]]
+Labeling = Callable[[NDArray[np.uint8]], NDArray[np.integer[Any]]]
 
 
 class StubBackend(Closing):
@@ -33,7 +33,7 @@ class StubBackend(Closing):
     network = NETWORK
     one_subject = False
 
-    def __init__(self, name: str, threads: int, label: Labelling) -> None:
+    def __init__(self, name: str, threads: int, label: Labeling) -> None:
         self.name = name
         self.threads = threads
         self.label = label
@@ -104,18 +104,18 @@ def logging(image: NDArray[np.uint8]) -> NDArray[np.int64]:
     return half_person(image)
 
 
-def later(label: Labelling, passes: int = 3) -> Labelling:
+def later(label: Labeling, passes: int = 3) -> Labeling:
     """Return what labels half of some images as a person, and then does as `label`."""
     seen = []
 
-    def labelling(image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+    def labeling(image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
         seen.append(image)
         return (half_person if len(seen) < passes else label)(image)
 
-    return labelling
+    return labeling
 
 
-LABELLINGS: dict[str, Labelling] = {
+LABELLINGS: dict[str, Labeling] = {
     function.__name__: function
     for function in (half_person, no_person, crash, killed, hang, chatty, failing, logging)
 }
@@ -124,21 +124,21 @@ LABELLINGS |= {"logging_too": logging, "logging_three": logging}
 
 
 def stub_spec(
-    name: str, label: Labelling, opened: list[StubBackend] | None = None, *, crash_after: int = -1
+    name: str, label: Labeling, opened: list[StubBackend] | None = None, *, crash_after: int = -1
 ) -> BackendSpec:
     """Return a registry line for a stub; what is opened is appended to `opened`."""
 
     def factory(
-        artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
+        artifact: FrozenGraph | Path, *, threads: int, provider: str | None = None
     ) -> StubBackend:
         check_provider(name, provider, [StubBackend.provider])
         backend = StubBackend(name, threads, label)
         if opened is not None:
             opened.append(backend)
         if crash_after >= 0:
-            assert isinstance(artefact, Path)
-            runs = len(artefact.read_text())
-            artefact.write_text("x" * (runs + 1))
+            assert isinstance(artifact, Path)
+            runs = len(artifact.read_text())
+            artifact.write_text("x" * (runs + 1))
             if runs >= crash_after:
                 crash(np.zeros((1, 1, 3), np.uint8))
         return backend
@@ -146,7 +146,7 @@ def stub_spec(
     def load() -> BackendFactory:
         return factory
 
-    return BackendSpec(name, artefact="onnx", extra=None, packages=(), load=load)
+    return BackendSpec(name, artifact="onnx", extra=None, packages=(), load=load)
 
 
 def stub_registry() -> dict[str, BackendSpec]:

@@ -262,7 +262,7 @@ def test_an_interrupt_between_two_outcomes_leaves_no_process_behind(
 def test_where_the_parent_is_gone_it_ends_quietly(tmp_path: Path) -> None:
     pipe, parents = os.pipe()
     request = dataclasses.replace(
-        REQUEST, backend="half_person", artefact=str(tmp_path), slices=pipe
+        REQUEST, backend="half_person", artifact=str(tmp_path), slices=pipe
     )
     started = subprocess.Popen(
         (*WORKER[:-1], "tests.bench.stub_worker"),
@@ -311,7 +311,7 @@ def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
     return dataclasses.replace(
         REQUEST,
         backend="stub",
-        artefact=str(tmp_path / "net.onnx"),
+        artifact=str(tmp_path / "net.onnx"),
         photos=(str(tmp_path / "0.npy"),) * 2,
         iterations=4,
         slices=0,

@@ -31,7 +31,7 @@ def test_a_profile_alone_means_the_measured_models_export(tmp_path: Path) -> Non
     (found,), skipped = prepare(graph, [Variant("onnx", "+plain")], folder=tmp_path)
     assert not skipped
     assert found.name == "onnx:+plain"
-    assert found.artefact.name == f"{graph.name}.plain.opset18.onnx"
+    assert found.artifact.name == f"{graph.name}.plain.opset18.onnx"
     assert found.model.name == graph.name
 
 

@@ -221,7 +221,7 @@ def test_what_a_variant_needs_is_made_before_any_process_starts(
     variants = [Variant("onnx", threads=3, provider="CPU"), Variant("onnx", model=str(other))]
     with pytest.raises(BackendError, match="refused"):
         run_bench(onnx_model(tmp_path), [photo()], variants, QUICK)
-    by_file = {Path(request.artefact).name: request for request in asked}
+    by_file = {Path(request.artifact).name: request for request in asked}
     assert set(by_file) == {"net.made.onnx", "other.made.onnx"}
     assert (by_file["net.made.onnx"].threads, by_file["net.made.onnx"].provider) == (3, "CPU")
     assert (by_file["other.made.onnx"].threads, by_file["other.made.onnx"].provider) == (1, None)

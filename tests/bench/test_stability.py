@@ -17,7 +17,7 @@ from toolkit.bench.stability import (
     scatter_warning,
     subject_warnings,
 )
-from toolkit.bench.statistics import summarise
+from toolkit.bench.statistics import summarize
 
 SECOND = 10**9
 IDLE = {
@@ -92,7 +92,7 @@ def test_unstable_stages_stand_in_one_caution() -> None:
 
 def test_a_photo_without_the_subject_is_named_with_what_was_cut_out() -> None:
     report = report_of({"subject_found": False, "subject": 7}, {})
-    (warning,) = summarise(report).warnings
+    (warning,) = summarize(report).warnings
     assert (warning.kind, warning.variant, warning.photo) == (SUBJECT, "onnx", 0)
     assert warning.text.startswith("no person in this photo; label 7 was cut out instead")
     assert list(subject_warnings(report_of({}, {}))) == []
@@ -100,7 +100,7 @@ def test_a_photo_without_the_subject_is_named_with_what_was_cut_out() -> None:
 
 def test_a_summary_has_the_cautions_of_its_variants() -> None:
     report = make_report({"tf": [[100], [100], [100]], "onnx": [[80], [100], [120]]}, photos=2)
-    warnings = summarise(report).warnings
+    warnings = summarize(report).warnings
     assert {(warning.kind, warning.variant, warning.photo) for warning in warnings} == {
         (SCATTER, "onnx", 0),
         (SCATTER, "onnx", 1),

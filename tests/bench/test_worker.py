@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.bench.stubs import Labelling, StubBackend, half_person, no_person, stub_spec
+from tests.bench.stubs import Labeling, StubBackend, half_person, no_person, stub_spec
 from tests.conftest import ROOT
 from toolkit.backends import BACKENDS
 from toolkit.bench import warmup
@@ -43,7 +43,7 @@ def request_(tmp_path: Path) -> Request:
     return Request(
         protocol=PROTOCOL,
         backend="stub",
-        artefact=str(tmp_path / "net.onnx"),
+        artifact=str(tmp_path / "net.onnx"),
         model="net",
         labels=None,
         trusted=False,
@@ -61,7 +61,7 @@ def request_(tmp_path: Path) -> Request:
     )
 
 
-def register(monkeypatch: pytest.MonkeyPatch, label: Labelling) -> list[StubBackend]:
+def register(monkeypatch: pytest.MonkeyPatch, label: Labeling) -> list[StubBackend]:
     opened: list[StubBackend] = []
     monkeypatch.setitem(BACKENDS, "stub", stub_spec("stub", label, opened))
     return opened

@@ -305,7 +305,7 @@ def test_behind_the_person_the_error_is_what_is_hidden() -> None:
     assert np.allclose(behind.fills["mean of what is seen"], behind.seen)
 
 
-def test_every_fill_is_right_before_one_colour() -> None:
+def test_every_fill_is_right_before_one_color() -> None:
     flat = np.full((HEIGHT, WIDTH, 3), 140, np.uint8)
     scene = compose("flat", "photo", np.rint(round_person()), made_photo(HEIGHT, WIDTH), flat)
     behind = look_behind(scene)

@@ -18,7 +18,7 @@ from tests.evaluate.datasets import nobody, person, small_folder, square, write_
 from toolkit.convert.manifest import manifest_path, read_manifest
 from toolkit.evaluate import run
 from toolkit.evaluate.files import read_evaluation
-from toolkit.evaluate.schema import summarise
+from toolkit.evaluate.schema import summarize
 from toolkit.hub.catalog import load_catalog
 from toolkit.hub.model import resolve_model
 from toolkit.hub.opening import open_backend
@@ -59,7 +59,7 @@ def test_a_line_per_variant_has_the_figures_of_its_photos(
     assert astronaut.iou == (found & truth).sum() / (found | truth).sum()
     assert (dark.iou, dark.boundary_f) == (0, 0)
     assert (empty.iou, empty.boundary_f, empty.false_positives) == (None, None, 0)
-    summary = summarise(evaluation.variants[0])
+    summary = summarize(evaluation.variants[0])
     assert astronaut.iou
     assert summary.mean_iou == astronaut.iou / 2
     assert summary.median_iou == summary.mean_iou
@@ -96,7 +96,7 @@ def test_voc_has_miou_over_all_labels_and_no_contours(toolkit: Command, tmp_path
         for one in variant["classes"]
         if one["union"]
     }
-    # photo a is labelled as the network labels it; of photo b it misses the car, label 7
+    # photo a is labeled as the network labels it; of photo b it misses the car, label 7
     assert classes[PERSON] == 1
     assert classes[7] == 0
     missed = (square(60, 80) != 0).sum()
@@ -260,7 +260,7 @@ def test_recorded_figures_stand_in_the_manifest_once_for_each_dataset(
     assert before is not None
     assert after is not None
     assert [entry["dataset"] for entry in after.quality] == ["two", "one"]
-    assert after.quality[1]["mean_iou"] == summarise(variant).mean_iou
+    assert after.quality[1]["mean_iou"] == summarize(variant).mean_iou
     assert dataclasses.replace(after, quality=()) == before
 
 

@@ -77,7 +77,7 @@ def test_other_bytes_than_pinned_are_exit_3(toolkit: Command, archive: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["fetch", "unheard_of"], 3, "neither in the catalogue nor in the store"),
+        (["fetch", "unheard_of"], 3, "neither in the catalog nor in the store"),
         (["fetch", "../m.tar.gz"], 2, "give a path or URL with --from"),
         (["fetch", "a b"], 2, "can't name a model"),
         (["fetch", "--from", "ftp://host/m.tar.gz"], 2, "give a path, or an http(s) URL"),

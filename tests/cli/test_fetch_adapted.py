@@ -29,7 +29,7 @@ def renamed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for place, name in enumerate(node.input):
             node.input[place] = names.get(name, name)
     path = tmp_path_factory.mktemp("renamed") / "other.pb"
-    path.write_bytes(deeplab.serialise(graph_def))
+    path.write_bytes(deeplab.serialize(graph_def))
     return path
 
 

@@ -30,7 +30,7 @@ def test_every_known_model_has_a_line(toolkit: Command, fetched: str) -> None:
     outcome = toolkit("models")
     assert outcome.code == 0
     heading, *lines = outcome.stdout.splitlines()
-    assert heading.split() == "name here size crop labels licence pin sha256 source".split()
+    assert heading.split() == "name here size crop labels license pin sha256 source".split()
     names = [line.split()[0] for line in lines]
     assert names == [CATALOG.bundled.name, *CATALOG.models, fetched]
     here = {line.split()[0]: line[heading.index("here") :].split("  ")[0] for line in lines}
@@ -51,7 +51,7 @@ def test_json_holds_everything(toolkit: Command, fetched: str, home: Path) -> No
     official = models[CATALOG.default.name]
     assert official["size"] == 23882985
     assert official["sha256"] == CATALOG.default.sha256
-    assert official["pin"] == "catalogue"
+    assert official["pin"] == "catalog"
     assert official["urls"] == list(CATALOG.default.urls)
     assert official["default"] is True
     assert official["here"] is False
@@ -76,7 +76,7 @@ def test_on_a_terminal_it_is_a_table_that_fits(
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(models, "is_terminal", lambda: True)
     lines = toolkit("models").stdout.splitlines()
-    assert lines[0].split() == "name here size crop labels licence pin".split()
+    assert lines[0].split() == "name here size crop labels license pin".split()
     assert max(map(len, lines)) <= 80
 
 

@@ -33,7 +33,7 @@ def painted(monkeypatch: pytest.MonkeyPatch) -> PaintedBackend:
     """A backend that needs no model, in place of the one the command would open."""
     backend = PaintedBackend()
 
-    def load_painted(name: str, artefact: object, *, threads: int) -> Backend:
+    def load_painted(name: str, artifact: object, *, threads: int) -> Backend:
         return backend
 
     monkeypatch.setattr(backends, "load_backend", load_painted)

@@ -150,7 +150,7 @@ def test_threads_of_a_config_are_those_of_one_photo_alone(
 ) -> None:
     asked = []
 
-    def load(name: str, artefact: object, *, threads: int) -> PaintedBackend:
+    def load(name: str, artifact: object, *, threads: int) -> PaintedBackend:
         asked.append(threads)
         return PaintedBackend()
 

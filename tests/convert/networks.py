@@ -85,7 +85,7 @@ class Runner:
 
 
 def photo(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Coarse blobs of colour, so that several labels win."""
+    """Coarse blobs of color, so that several labels win."""
     generator = np.random.default_rng(seed)
     rows, columns = -(-height // 12), -(-width // 12)
     coarse = generator.integers(0, 256, (rows, columns, 3), dtype=np.uint8)

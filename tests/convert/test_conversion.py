@@ -142,7 +142,7 @@ def other_graph(tmp_path_factory: pytest.TempPathFactory) -> FrozenGraph:
     return write_graph(path, crop=97, width=24, classes=17, seed=5, hand_set=True)
 
 
-FLOAT_PROFILES = [name for name, profile in PROFILES.items() if not profile.quantised]
+FLOAT_PROFILES = [name for name, profile in PROFILES.items() if not profile.quantized]
 
 
 @pytest.mark.parametrize("opset", [OPSETS[0], OPSETS[-1]])

@@ -28,7 +28,7 @@ from toolkit.parity import compare_label_maps
 
 pytestmark = pytest.mark.tensorflow
 
-FLOAT = [name for name, profile in PROFILES.items() if not profile.quantised]
+FLOAT = [name for name, profile in PROFILES.items() if not profile.quantized]
 
 QUICK = {
     "mnv2_257",

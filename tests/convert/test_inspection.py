@@ -207,5 +207,5 @@ def test_a_graph_that_tf2onnx_refuses_is_described_all_the_same() -> None:
 
 
 def test_bytes_that_are_no_graph_are_an_error() -> None:
-    with pytest.raises(GraphError, match="not a serialised GraphDef"):
+    with pytest.raises(GraphError, match="not a serialized GraphDef"):
         inspect_layout(FrozenGraph("g", Path("g.pb"), b"\xff\xff"))

@@ -1,4 +1,4 @@
-"""Nearest-neighbour resizing takes TensorFlow's pixels at every size."""
+"""Nearest-neighbor resizing takes TensorFlow's pixels at every size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Static int8: what is quantised, what stays float, and on which photos."""
+"""Static int8: what is quantized, what stays float, and on which photos."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> FrozenGraph:
 
 
 @pytest.fixture(scope="module")
-def quantised(graph: FrozenGraph) -> bytes:
+def quantized(graph: FrozenGraph) -> bytes:
     network = inspect_graph(graph).network
     return export_graph(graph, network, 18, PROFILES["int8"], calibration=SEEN).content
 
@@ -93,8 +93,8 @@ def test_a_layer_without_gain_stays_float_where_the_next_one_has_some() -> None:
 
 
 @pytest.mark.tensorflow
-def test_what_picks_pixels_is_not_quantised(quantised: bytes) -> None:
-    editor = Editor(onnx.load_from_string(quantised))
+def test_what_picks_pixels_is_not_quantized(quantized: bytes) -> None:
+    editor = Editor(onnx.load_from_string(quantized))
     gathers = [node for node in editor.nodes("Gather") if editor.constant(node.input[1]) is None]
     assert gathers
     for gather in gathers:
@@ -111,19 +111,19 @@ def test_what_picks_pixels_is_not_quantised(quantised: bytes) -> None:
 def test_layers_left_float_run_in_float(
     graph: FrozenGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """ONNX Runtime runs float convolutions between quantisation nodes in bytes."""
+    """ONNX Runtime runs float convolutions between quantization nodes in bytes."""
     network = inspect_graph(graph).network
     model = onnx.load_from_string(export_graph(graph, network, 18, PROFILES["fast"]).content)
     monkeypatch.setattr("toolkit.convert.quantize.MOST_FLOAT", 0.4)
     result, found = quantize(model, SEEN)
     assert found.float_layers
     options = onnxruntime.SessionOptions()
-    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     onnxruntime.InferenceSession(
         result.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    kinds = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
+    kinds = [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node]
     in_float = [kind for kind in kinds if kind in ("Conv", "FusedConv")]
     assert len(in_float) == len(found.float_layers)
     assert "QLinearConv" in kinds
@@ -140,8 +140,8 @@ def test_shares_of_multiply_adds_are_counted(graph: FrozenGraph) -> None:
 
 
 @pytest.mark.tensorflow
-def test_weights_are_signed_bytes_of_seven_bits_per_channel(quantised: bytes) -> None:
-    model = onnx.load_from_string(quantised)
+def test_weights_are_signed_bytes_of_seven_bits_per_channel(quantized: bytes) -> None:
+    model = onnx.load_from_string(quantized)
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     makers = {node.output[0]: node for node in model.graph.node}
     kernels = [makers.get(node.input[1]) for node in model.graph.node if node.op_type == "Conv"]
@@ -157,13 +157,13 @@ def test_weights_are_signed_bytes_of_seven_bits_per_channel(quantised: bytes) ->
 
 @pytest.mark.tensorflow
 def test_masks_in_bytes_are_those_of_the_float_network(
-    graph: FrozenGraph, quantised: bytes
+    graph: FrozenGraph, quantized: bytes
 ) -> None:
     network = inspect_graph(graph).network
     exact = Runner(
         onnx.load_from_string(export_graph(graph, network, 18, PROFILES["fast"]).content)
     )
-    found = Runner(onnx.load_from_string(quantised))
+    found = Runner(onnx.load_from_string(quantized))
     for size in [(97, 97), (33, 60), (1, 1)]:
         image = photo(*size, seed=9)
         same = exact.labels(image, SUBJECT) == found.labels(image, SUBJECT)
@@ -171,10 +171,10 @@ def test_masks_in_bytes_are_those_of_the_float_network(
 
 
 @pytest.mark.tensorflow
-def test_the_same_photos_give_the_same_bytes(graph: FrozenGraph, quantised: bytes) -> None:
+def test_the_same_photos_give_the_same_bytes(graph: FrozenGraph, quantized: bytes) -> None:
     network = inspect_graph(graph).network
     again = export_graph(graph, network, 18, PROFILES["int8"], calibration=SEEN).content
-    assert again == quantised
+    assert again == quantized
 
 
 @pytest.mark.tensorflow
@@ -186,11 +186,11 @@ def test_the_export_and_its_manifest_say_what_it_was_calibrated_on(
     assert calibration_of(made.path) == {"a"}
     manifest = read_manifest(made.path)
     assert manifest is not None
-    assert manifest.quantisation is not None
-    assert manifest.quantisation["photos"] == ["a"]
-    assert 0 < manifest.quantisation["error"] <= manifest.quantisation["error_all"]
+    assert manifest.quantization is not None
+    assert manifest.quantization["photos"] == ["a"]
+    assert 0 < manifest.quantization["error"] <= manifest.quantization["error_all"]
     names = {node.name for node in onnx.load(made.path).graph.node}
-    assert {layer["name"] for layer in manifest.quantisation["float_layers"]} <= names
+    assert {layer["name"] for layer in manifest.quantization["float_layers"]} <= names
 
 
 @pytest.mark.tensorflow

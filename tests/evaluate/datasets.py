@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from toolkit.imaging import demo_photo, write_photo
-from toolkit.report.pictures import label_colours
+from toolkit.report.pictures import label_colors
 
 Pixels = NDArray[np.uint8]
 HEIGHT, WIDTH = 60, 80
@@ -64,7 +64,7 @@ def write_voc(path: Path, photos: Mapping[str, tuple[Pixels, NDArray[Any]]]) -> 
     for name, (photo, labels) in photos.items():
         write_photo(path / "JPEGImages" / f"{name}.jpg", photo)
         mask = Image.fromarray(labels.astype(np.uint8), mode="P")
-        mask.putpalette(label_colours()[:, ::-1].tobytes())
+        mask.putpalette(label_colors()[:, ::-1].tobytes())
         mask.save(path / "SegmentationClass" / f"{name}.png")
     listing = "".join(f"{name}\n" for name in photos)
     (path / "ImageSets/Segmentation/val.txt").write_text(listing)

@@ -88,7 +88,7 @@ def smoothed(path: Path) -> None:
     cv2.imwrite(str(path), cv2.blur(square(60, 80), (3, 3)))
 
 
-def coloured(path: Path) -> None:
+def colored(path: Path) -> None:
     cv2.imwrite(str(path), nobody())
 
 
@@ -107,7 +107,7 @@ def all_ignored(path: Path) -> None:
         (broken, "is broken"),
         (resized, "is 80x61, but a.png is 80x60; make the mask at the photo's size"),
         (smoothed, "has unknown values: 28, 57, .*; save it without smoothing"),
-        (coloured, "is no mask: its pixels are of Pillow's mode RGB; save it as 8-bit gray"),
+        (colored, "is no mask: its pixels are of Pillow's mode RGB; save it as 8-bit gray"),
         (of_a_palette, "is no mask: its pixels are of Pillow's mode P; save it as 8-bit gray"),
         (all_ignored, "every pixel is ignored; take the photo out"),
     ],

@@ -29,7 +29,7 @@ def pixels(mask: Mask) -> set[tuple[int, int]]:
 
 
 def naive_contour(mask: Mask, ignored: Mask) -> set[tuple[int, int]]:
-    """Pixels of the mask with one of four neighbours judged and outside of it."""
+    """Pixels of the mask with one of four neighbors judged and outside of it."""
     everything, own = pixels(np.ones_like(mask)), pixels(mask & ~ignored)
     others = everything - own - pixels(ignored)
     return {(y, x) for y, x in own if {(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)} & others}

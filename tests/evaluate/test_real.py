@@ -9,7 +9,7 @@ import pytest
 from toolkit.bench.variants import Variant
 from toolkit.evaluate.dataset import open_dataset
 from toolkit.evaluate.run import run_evaluation
-from toolkit.evaluate.schema import QualitySummary, summarise
+from toolkit.evaluate.schema import QualitySummary, summarize
 from toolkit.hub.model import resolve_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
@@ -19,7 +19,7 @@ def judged(shared: Path, dataset: str) -> QualitySummary:
     model = resolve_model(str(shared / "mirror" / "deeplabv3_mnv2_pascal_coral.tar.gz"))
     evaluations = run_evaluation(open_dataset(shared / "dataset" / dataset), model, [Variant("tf")])
     (variant,) = list(evaluations)[-1].variants
-    return summarise(variant)
+    return summarize(variant)
 
 
 def test_portraits_have_the_iou_that_is_known(shared: Path) -> None:

@@ -38,6 +38,6 @@ def conditional_graph(path: Path, *, control_flow: str) -> FrozenGraph:
             inner, {"ImageTensor:0": chosen}, ["SemanticPredictions:0"], name="inner"
         )
         tf.identity(labels, name="SemanticPredictions")
-    data: bytes = deeplab.serialise(graph.as_graph_def())
+    data: bytes = deeplab.serialize(graph.as_graph_def())
     path.write_bytes(data)
     return FrozenGraph(path.stem, path, data)

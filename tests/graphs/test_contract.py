@@ -52,7 +52,7 @@ def test_a_forbidden_operation_inside_a_function_is_found(tiny_graph: FrozenGrap
 
 @pytest.mark.parametrize(
     ("data", "message"),
-    [(b"\xff\xff not a graph", "not a serialised GraphDef"), (b"", "holds no operations")],
+    [(b"\xff\xff not a graph", "not a serialized GraphDef"), (b"", "holds no operations")],
 )
 def test_bytes_that_are_no_graph_are_named(data: bytes, message: str) -> None:
     with pytest.raises(GraphError, match=message):

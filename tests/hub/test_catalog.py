@@ -1,4 +1,4 @@
-"""The catalogue: what the network is known by, and that every entry can be used."""
+"""The catalog: what the network is known by, and that every entry can be used."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_an_entry_can_be_fetched_and_stored(name: str) -> None:
     assert all(re.fullmatch(rf"https?://.+/{name}\.tar\.gz", url) for url in spec.urls)
     assert (spec.sha256 is None) == (spec.size is None)
     assert spec.sha256 is None or re.fullmatch("[0-9a-f]{64}", spec.sha256)
-    assert spec.licence
+    assert spec.license
     assert spec.about
 
 

@@ -131,7 +131,7 @@ def test_a_broken_export_in_the_store_is_passed_over_with_a_warning(
 
 
 @pytest.mark.tensorflow
-def test_a_graph_that_exact_does_not_recognise_is_converted_as_it_is(
+def test_a_graph_that_exact_does_not_recognize_is_converted_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(net: DeepLab) -> None:

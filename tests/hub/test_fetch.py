@@ -43,7 +43,7 @@ SPEC = ModelSpec(
     urls=(),
     size=len(PINNED),
     sha256=hashlib.sha256(PINNED).hexdigest(),
-    licence="Apache-2.0",
+    license="Apache-2.0",
     crop=(65, 65),
     labels=("background", "person"),
     default=True,
@@ -67,7 +67,7 @@ def origin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Origin]:
 
 
 def use_catalog(monkeypatch: pytest.MonkeyPatch, *specs: ModelSpec) -> None:
-    """Make these the catalogue's models."""
+    """Make these the catalog's models."""
     known = Catalog({spec.name: spec for spec in specs}, catalog.load_catalog().bundled)
     monkeypatch.setattr(fetch, "load_catalog", lambda: known)
 
@@ -113,7 +113,7 @@ def test_a_file_url_is_a_path(tmp_path: Path) -> None:
     assert fetch_model("m", origin=path.as_uri()).source.origin == str(path)
 
 
-def test_a_path_of_a_catalogued_name_is_held_to_the_catalogue(
+def test_a_path_of_a_catalogd_name_is_held_to_the_catalog(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
     use_catalog(monkeypatch, SPEC)
@@ -125,11 +125,11 @@ def test_a_path_of_a_catalogued_name_is_held_to_the_catalogue(
     assert SPEC.sha256
     assert SPEC.sha256 in line
     assert sha256_of(path) in line
-    assert "the catalogue pins the first; this file is damaged, incomplete or another one" in line
+    assert "the catalog pins the first; this file is damaged, incomplete or another one" in line
     assert contents(home) == {}
     path.write_bytes(PINNED)
     fetched = fetch_model(origin=path)
-    assert fetched.source.pin == "catalogue"
+    assert fetched.source.pin == "catalog"
     assert fetched.path.read_bytes() == b"pinned graph"
 
 
@@ -187,7 +187,7 @@ def test_a_damaged_graph_is_fetched_again_under_the_same_pin(
     assert "is damaged; fetching it again" in caplog.text
 
 
-def test_a_store_filled_before_the_catalogue_knew_a_hash_is_named(
+def test_a_store_filled_before_the_catalog_knew_a_hash_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetch_model(origin=write_archive(tmp_path / "pinned.tar.gz", member()))
@@ -196,7 +196,7 @@ def test_a_store_filled_before_the_catalogue_knew_a_hash_is_named(
         fetch_model("pinned")
 
 
-def test_the_mirror_comes_before_the_catalogue_s_origins(
+def test_the_mirror_comes_before_the_catalog_s_origins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: Origin
 ) -> None:
     use_catalog(monkeypatch, dataclasses.replace(SPEC, urls=(origin.serve("/o", whole(PINNED)),)))
@@ -358,7 +358,7 @@ def test_a_name_that_can_not_be_one_is_bad_usage(name: str, tmp_path: Path, home
 
 
 def test_an_unknown_name_is_not_found() -> None:
-    with pytest.raises(ModelNotFoundError, match=r"neither in the catalogue nor in the store"):
+    with pytest.raises(ModelNotFoundError, match=r"neither in the catalog nor in the store"):
         fetch_model("unheard_of")
 
 
@@ -431,7 +431,7 @@ def test_a_real_graph_is_checked_on_its_way_in(tmp_path: Path, tiny_graph: objec
     assert fetched.source.labels[15] == "person"
     assert fetched.path.read_bytes() == data
     other = write_archive(tmp_path / "other.tar.gz", member(GRAPH, b"not a graph at all"))
-    with pytest.raises(GraphError, match=r"other\.tar\.gz: is not a serialised GraphDef"):
+    with pytest.raises(GraphError, match=r"other\.tar\.gz: is not a serialized GraphDef"):
         fetch_model(origin=other)
     assert Store.default().names() == ["tiny"]
 

@@ -117,7 +117,7 @@ def test_a_broken_record_is_an_error_that_says_what_to_do(
 
 
 def test_fields_of_the_future_are_passed_over() -> None:
-    record = json.loads(SOURCE.to_json()) | {"colour": "blue"}
+    record = json.loads(SOURCE.to_json()) | {"color": "blue"}
     assert Source.from_json(json.dumps(record).encode()) == SOURCE
 
 

@@ -17,7 +17,7 @@ from tests.support.samples import random_photo
 from toolkit.imaging import read_photo
 
 
-def test_alpha_is_kept_and_colours_under_it_too(tmp_path: Path) -> None:
+def test_alpha_is_kept_and_colors_under_it_too(tmp_path: Path) -> None:
     alpha = np.arange(24 * 36, dtype=np.uint8).reshape(24, 36)
     image = Image.fromarray(np.dstack((RGB, alpha)))
     photo = read_photo(saved(tmp_path / "a.png", image))
@@ -66,7 +66,7 @@ def test_a_cmyk_jpeg(tmp_path: Path) -> None:
 
 
 def cmyk_profile(lab_of_cyan: tuple[int, int, int]) -> bytes:
-    """A profile in which cyan has a colour of its own, and other inks only darken."""
+    """A profile in which cyan has a color of its own, and other inks only darken."""
     grid = np.zeros((2, 2, 2, 2, 3), np.uint8)
     for inks in np.ndindex(2, 2, 2, 2):
         grid[inks] = (255 // (1 + sum(inks)), 128, 128)
@@ -116,14 +116,14 @@ def test_cmyk_with_a_profile_that_cannot_be_used_is_converted_as_without(
         caplog.clear()
         path = saved(tmp_path / "a.jpg", image, icc_profile=profile)
         assert np.array_equal(read_photo(path).bgr, naive.bgr)
-        assert "its colour profile can't be used" in caplog.text
+        assert "its color profile can't be used" in caplog.text
 
 
 def test_lab_becomes_srgb(tmp_path: Path) -> None:
     srgb = ImageCms.createProfile("sRGB")
     lab = ImageCms.createProfile("LAB")
-    colours = Image.fromarray(np.full((8, 8, 3), (200, 120, 40), np.uint8))
-    image = ImageCms.buildTransform(srgb, lab, "RGB", "LAB").apply(colours)
+    colors = Image.fromarray(np.full((8, 8, 3), (200, 120, 40), np.uint8))
+    image = ImageCms.buildTransform(srgb, lab, "RGB", "LAB").apply(colors)
     profile = ImageCms.ImageCmsProfile(lab).tobytes()
     for name, options in {"plain": {}, "own": {"icc_profile": profile}}.items():
         photo = read_photo(saved(tmp_path / f"{name}.tif", image, **options))

@@ -37,7 +37,7 @@ def test_real_photos_are_read_as_opencv_reads_them(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".ppm"])
-def test_lossless_colour_is_read_exactly(tmp_path: Path, suffix: str) -> None:
+def test_lossless_color_is_read_exactly(tmp_path: Path, suffix: str) -> None:
     photo = read_photo(saved(tmp_path / f"a{suffix}", Image.fromarray(RGB)))
     assert np.array_equal(photo.bgr[..., ::-1], RGB)
     assert photo.bgr.flags.c_contiguous
@@ -45,7 +45,7 @@ def test_lossless_colour_is_read_exactly(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp"])
-def test_lossy_colour_is_read_as_opencv_reads_it(tmp_path: Path, suffix: str) -> None:
+def test_lossy_color_is_read_as_opencv_reads_it(tmp_path: Path, suffix: str) -> None:
     path = saved(tmp_path / f"a{suffix}", Image.fromarray(RGB))
     assert np.array_equal(read_photo(path).bgr, opencv_reads(path))
 
@@ -86,7 +86,7 @@ def test_metadata_that_cannot_be_read_turns_nothing(tmp_path: Path) -> None:
 
 
 def test_the_first_frame_of_an_animation(tmp_path: Path) -> None:
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     path = saved(tmp_path / "a.gif", frames[0], save_all=True, append_images=frames[1:])
     assert read_photo(path).bgr[0, 0].tolist() == [0, 0, 255]
 

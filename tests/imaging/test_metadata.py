@@ -114,7 +114,7 @@ def test_exif_and_xmp_too_large_for_jpeg_are_left_out(
     assert "JPEG holds 64 KB of EXIF" in caplog.text
 
 
-def test_a_gray_profile_is_not_taken_for_colour(
+def test_a_gray_profile_is_not_taken_for_color(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "gray.png"
@@ -131,7 +131,7 @@ def test_a_broken_profile_is_left_out_with_a_warning(
     photo = read_photo(path)
     assert np.array_equal(photo.bgr, BGR)
     assert photo.metadata == Metadata()
-    assert f"{path}: its colour profile is broken, and left out" in caplog.text
+    assert f"{path}: its color profile is broken, and left out" in caplog.text
 
 
 @pytest.mark.parametrize("exif", [b"garbage", camera_exif()[:30], b"MM\0*\0\0\0\x08\xff\xff"])

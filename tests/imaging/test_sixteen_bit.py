@@ -42,12 +42,12 @@ def test_the_orientation_of_16_bits_is_applied_once(
         bgr = levels[..., [2, 1, 0, 3][:channels]] if channels > 1 else levels
         path = tiff_with(tmp_path / "a.tif", levels, {ORIENTATION: orientation})
     expected = upright(bgr, orientation)
-    colour = expected[..., :3] if channels > 1 else np.dstack((expected,) * 3)
+    color = expected[..., :3] if channels > 1 else np.dstack((expected,) * 3)
     sixteen_bit, plain = read_photo(path, sixteen_bit=True), read_photo(path)
     assert sixteen_bit.bgr.dtype == np.uint16
     assert sixteen_bit.bgr.flags.c_contiguous
-    assert np.array_equal(sixteen_bit.bgr, colour)
-    assert np.array_equal(plain.bgr, colour >> 8)
+    assert np.array_equal(sixteen_bit.bgr, color)
+    assert np.array_equal(plain.bgr, color >> 8)
     if channels == 4:
         assert sixteen_bit.alpha is not None
         assert plain.alpha is not None
@@ -106,7 +106,7 @@ def test_16_bits_are_read_back_exactly(tmp_path: Path, suffix: str, with_alpha: 
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_transparent_colour_of_16_bits(tmp_path: Path, channels: int) -> None:
+def test_a_transparent_color_of_16_bits(tmp_path: Path, channels: int) -> None:
     levels = levels_of(channels)
     levels[:2] = levels[0, 0]
     levels[4] = levels[0, 0] ^ 1  # the same in 8 bits
@@ -118,9 +118,9 @@ def test_a_transparent_colour_of_16_bits(tmp_path: Path, channels: int) -> None:
     for alpha, opaque in ((photo.alpha, 65535), (plain.alpha, 255)):
         assert (alpha[:2] == 0).all()
         assert (alpha[2:] == opaque).all()
-    colour = levels if channels == 3 else np.dstack((levels,) * 3)
-    assert np.array_equal(photo.bgr, colour)
-    assert np.array_equal(plain.bgr, colour >> 8)
+    color = levels if channels == 3 else np.dstack((levels,) * 3)
+    assert np.array_equal(photo.bgr, color)
+    assert np.array_equal(plain.bgr, color >> 8)
 
 
 def test_of_16_bits_with_alpha_multiplied_in_8_are_read(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.deeplab import serialise
+from models.deeplab import serialize
 from models.training.freeze import BACKGROUND, LABELS, PERSON, Weights, freeze, picture
 from models.training.network import CROP, logits
 
@@ -53,7 +53,7 @@ def test_the_same_weights_freeze_to_the_same_bytes(
     trained: tuple[Weights, NDArray[np.uint8], NDArray[np.float32]],
 ) -> None:
     weights, _, _ = trained
-    assert serialise(freeze(weights)) == serialise(freeze(dict(reversed(weights.items()))))
+    assert serialize(freeze(weights)) == serialize(freeze(dict(reversed(weights.items()))))
 
 
 def test_the_curve_is_a_picture() -> None:

@@ -121,7 +121,7 @@ def main() -> int:
     if fetched.returncode:
         return not_fetched(log, name, options.origin, folder, fetched, list(command))
     log.show("fetch", list(command), fetched)
-    log.check("catalogue", differences_from_catalogue(name, folder, pinned=not options.origin))
+    log.check("catalog", differences_from_catalog(name, folder, pinned=not options.origin))
     report = log.run("inspect", "inspect", name)
     (folder / "layout.txt").write_text(report.stdout, encoding="utf-8")
     photos = photos_for(folder, options.photos)
@@ -141,7 +141,7 @@ def main() -> int:
 def parsed() -> argparse.Namespace:
     """Read the command line, which the Makefile writes."""
     parser = argparse.ArgumentParser(prog="python -m tests.official", description=__doc__)
-    parser.add_argument("--name", help="a network of the catalogue; default: the official one")
+    parser.add_argument("--name", help="a network of the catalog; default: the official one")
     parser.add_argument("--from", dest="origin", help="its archive's URL, in place of the origins")
     parser.add_argument(
         "--profiles", type=str.split, default=list(PROFILES), help="names; default: every profile"
@@ -189,8 +189,8 @@ def not_fetched(
     return UNREACHABLE
 
 
-def differences_from_catalogue(name: str, folder: Path, *, pinned: bool) -> list[str]:
-    """Compare what was fetched with what the catalogue says of it."""
+def differences_from_catalog(name: str, folder: Path, *, pinned: bool) -> list[str]:
+    """Compare what was fetched with what the catalog says of it."""
     spec = load_catalog().models.get(name)
     source = Store(folder / "store" / "models", folder / "store" / "exported").source(name)
     if source is None:
@@ -200,10 +200,10 @@ def differences_from_catalogue(name: str, folder: Path, *, pinned: bool) -> list
     found = {
         "crop": (tuple(source.crop), spec.crop),
         "labels": (tuple(source.labels), spec.labels),
-        "pin": (source.pin, "catalogue" if pinned and spec.sha256 else None),
+        "pin": (source.pin, "catalog" if pinned and spec.sha256 else None),
     }
     return [
-        f"{what} is {one}, and the catalogue says {other}"
+        f"{what} is {one}, and the catalog says {other}"
         for what, (one, other) in found.items()
         if other is not None and one != other
     ]
@@ -231,7 +231,7 @@ def sources_of_photos() -> Iterator[Path]:
 
 def convert_and_compare(log: Log, name: str, profile: str, photos: list[Path]) -> None:
     """Convert by a profile, and compare photos; `parity` knows the profile's own rule."""
-    calibrated = ("--calibrate", photos[0].parent) if PROFILES[profile].quantised else ()
+    calibrated = ("--calibrate", photos[0].parent) if PROFILES[profile].quantized else ()
     made = log.run(f"convert {profile}", "convert", name, "--profile", profile, *calibrated)
     if made.returncode:
         return

@@ -97,7 +97,7 @@ def test_an_archive_that_is_refused_is_described(checkout: Path) -> None:
     assert "WriteFile 1" in (checkout / "build" / "official" / "layout.txt").read_text()
 
 
-def test_other_bytes_than_the_catalogue_pins_fail(checkout: Path) -> None:
+def test_other_bytes_than_the_catalog_pins_fail(checkout: Path) -> None:
     spec = load_catalog().default
     with serving() as origin:
         url = origin.serve(f"/{spec.archive}", whole(gzip.compress(b"something else")))

@@ -51,7 +51,7 @@ def test_a_coarse_answer_moves_to_the_photos_edge(edge: Edge) -> None:
     edge=st.sampled_from(EDGES),
     dtype=st.sampled_from([np.uint8, np.uint16, np.float64]),
 )
-def test_every_pixel_is_the_function_of_its_colour(
+def test_every_pixel_is_the_function_of_its_color(
     seed: int, height: int, width: int, edge: Edge, dtype: type
 ) -> None:
     generator = np.random.default_rng(seed)

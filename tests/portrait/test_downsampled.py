@@ -1,4 +1,4 @@
-"""A background at half the photo's size: as its two sides are, for the colours of a video."""
+"""A background at half the photo's size: as its two sides are, for the colors of a video."""
 
 from __future__ import annotations
 

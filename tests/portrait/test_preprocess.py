@@ -49,7 +49,7 @@ def test_the_same_bytes_as_the_tutorial(seed: int, height: int, width: int, crop
     assert ours.flags.c_contiguous
 
 
-def test_colours_come_out_as_rgb() -> None:
+def test_colors_come_out_as_rgb() -> None:
     blue = np.zeros((10, 10, 3), np.uint8)
     blue[..., 0] = 200
     assert preprocess(blue, (5, 5))[0, 0].tolist() == [0, 0, 200]

@@ -182,7 +182,7 @@ def test_a_users_own_style_of_figures_changes_nothing(monkeypatch: pytest.Monkey
         assert page_of(report) == before
 
 
-def test_no_colour_of_a_figure_is_fixed_so_that_dark_pages_are_dark() -> None:
+def test_no_color_of_a_figure_is_fixed_so_that_dark_pages_are_dark() -> None:
     page = page_of(report_of({"tf": scaled(1.3), "onnx": ROUNDS}))
     figures = "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
     assert "var(--v0)" in figures

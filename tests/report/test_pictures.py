@@ -1,4 +1,4 @@
-"""Pictures: the tutorial's overlay, VOC's colours, every stage on the sheet, every difference."""
+"""Pictures: the tutorial's overlay, VOC's colors, every stage on the sheet, every difference."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from benchmarks import tutorial
 from tests.support.samples import PaintedBackend, random_mask, random_photo, seeds, sides
 from toolkit.portrait import make_portrait
 from toolkit.report import pictures
-from toolkit.report.canvas import Colour, LegendItem, Tile, fit, sheet
+from toolkit.report.canvas import Color, LegendItem, Tile, fit, sheet
 from toolkit.report.pictures import (
     comparison,
     contact_sheet,
     difference_picture,
-    label_colours,
+    label_colors,
     overlay,
     paint_labels,
 )
 
 
-def shows(picture: NDArray[np.uint8], colour: Colour) -> bool:
-    """Whether any pixel has exactly that colour (red, green, blue)."""
-    return bool((picture == np.array(colour[::-1], np.uint8)).all(axis=-1).any())
+def shows(picture: NDArray[np.uint8], color: Color) -> bool:
+    """Whether any pixel has exactly that color (red, green, blue)."""
+    return bool((picture == np.array(color[::-1], np.uint8)).all(axis=-1).any())
 
 
 @given(seed=seeds, height=sides, width=sides)
@@ -34,15 +34,15 @@ def test_the_overlay_is_the_tutorials(seed: int, height: int, width: int) -> Non
     assert np.array_equal(overlay(photo, mask), tutorial.look(photo, mask))
 
 
-def test_labels_have_the_voc_colours() -> None:
-    colours = label_colours(21)[:, ::-1].tolist()
-    assert colours[:4] == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
-    assert colours[15] == [192, 128, 128]
-    assert colours[20] == [0, 64, 128]
+def test_labels_have_the_voc_colors() -> None:
+    colors = label_colors(21)[:, ::-1].tolist()
+    assert colors[:4] == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
+    assert colors[15] == [192, 128, 128]
+    assert colors[20] == [0, 64, 128]
 
 
-def test_every_label_of_a_byte_has_a_colour_of_its_own() -> None:
-    assert len(np.unique(label_colours(256), axis=0)) == 256
+def test_every_label_of_a_byte_has_a_color_of_its_own() -> None:
+    assert len(np.unique(label_colors(256), axis=0)) == 256
 
 
 def test_a_label_map_is_painted_label_by_label() -> None:
@@ -139,11 +139,11 @@ def test_a_single_differing_pixel_is_seen_on_any_photo(seed: int, height: int, w
     before = photo.copy(), mask.copy(), other.copy()
     picture = difference_picture(photo, mask, other)
     expected = pictures.ONLY_A if mask[row, column] else pictures.ONLY_B
-    other_colour = pictures.ONLY_B if mask[row, column] else pictures.ONLY_A
-    # The legend shows both colours; the pixel itself, enlarged, is far larger than a swatch.
+    other_color = pictures.ONLY_B if mask[row, column] else pictures.ONLY_A
+    # The legend shows both colors; the pixel itself, enlarged, is far larger than a swatch.
     counts = [
-        np.count_nonzero((picture == np.array(colour[::-1], np.uint8)).all(axis=-1))
-        for colour in (expected, other_colour)
+        np.count_nonzero((picture == np.array(color[::-1], np.uint8)).all(axis=-1))
+        for color in (expected, other_color)
     ]
     assert counts[0] > counts[1]
     for array, copy in zip((photo, mask, other), before, strict=True):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from toolkit.evaluate.dataset import LabelledPhoto
+from toolkit.evaluate.dataset import LabeledPhoto
 from toolkit.evaluate.run import Judged
 from toolkit.evaluate.schema import PhotoQuality
 from toolkit.report.pictures import ONLY_A, ONLY_B
@@ -18,7 +18,7 @@ HEIGHT, WIDTH = 60, 80
 
 
 def judged(number: int, *, iou: float | None = None, alarms: float = 0.0) -> Judged:
-    """A photo of one colour of its own; its left half is the subject, its upper half was found."""
+    """A photo of one color of its own; its left half is the subject, its upper half was found."""
     bgr = np.full((HEIGHT, WIDTH, 3), (10 * number, 255 - 10 * number, 200), np.uint8)
     subject, found, ignored = (np.zeros((HEIGHT, WIDTH), bool) for _ in range(3))
     subject[:, : WIDTH // 2] = True
@@ -26,13 +26,13 @@ def judged(number: int, *, iou: float | None = None, alarms: float = 0.0) -> Jud
     ignored[-10:] = True
     subject &= ~ignored
     quality = PhotoQuality(number, 0, 0, 0, 0, iou, None, alarms)
-    photo = LabelledPhoto(f"{number}.png", bgr, np.zeros((HEIGHT, WIDTH), np.uint8), "folder")
+    photo = LabeledPhoto(f"{number}.png", bgr, np.zeros((HEIGHT, WIDTH), np.uint8), "folder")
     return Judged("onnx", photo, subject, ignored, found, quality)
 
 
-def rows_of(sheet: NDArray[np.uint8], colour: Sequence[int]) -> NDArray[np.intp]:
-    """The rows in which a colour is found, BGR."""
-    return np.flatnonzero((sheet == colour).all(axis=2).any(axis=1))
+def rows_of(sheet: NDArray[np.uint8], color: Sequence[int]) -> NDArray[np.intp]:
+    """The rows in which a color is found, BGR."""
+    return np.flatnonzero((sheet == color).all(axis=2).any(axis=1))
 
 
 def test_the_worst_are_kept_whenever_they_come_and_stand_in_order() -> None:
@@ -55,12 +55,12 @@ def test_the_worst_are_kept_whenever_they_come_and_stand_in_order() -> None:
     assert sorted(places, key=places.__getitem__) == [3, 4]
 
 
-def test_what_is_missed_found_wrongly_and_ignored_has_its_colour_in_its_place() -> None:
+def test_what_is_missed_found_wrongly_and_ignored_has_its_color_in_its_place() -> None:
     worst = WorstPhotos(1)
     worst.see(judged(1, iou=0.2))
     sheet = worst.sheet("onnx")
     missed, alarms, ignored = (
-        np.argwhere((sheet == colour[::-1]).all(axis=2)) for colour in (ONLY_A, ONLY_B, UNJUDGED)
+        np.argwhere((sheet == color[::-1]).all(axis=2)) for color in (ONLY_A, ONLY_B, UNJUDGED)
     )
     # the legend's swatches are below and of 15 pixels a side; the tile is enlarged fourfold
     area = HEIGHT * WIDTH * 16

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from toolkit.stats.verdicts import Judgement, Samples, Verdict, judge, overall
+from toolkit.stats.verdicts import Judgment, Samples, Verdict, judge, overall
 
 Times = NDArray[np.float64]
 QUIET = (100.0, 101.0, 102.0, 103.0, 104.0, 105.0)
@@ -16,7 +16,7 @@ def times(factor: float, base: tuple[float, ...] = QUIET) -> tuple[float, ...]:
     return tuple(time * factor for time in base)
 
 
-def judge_one(base: tuple[float, ...], head: tuple[float, ...], **options: float) -> Judgement:
+def judge_one(base: tuple[float, ...], head: tuple[float, ...], **options: float) -> Judgment:
     (judged,) = judge([Samples(base, head)], **options)
     return judged
 

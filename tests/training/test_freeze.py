@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.deeplab import serialise
+from models.deeplab import serialize
 from tests.training.weights import made_up_weights
 from toolkit.graphs import inspect_graph, read_graph
 from training.curve import draw
@@ -74,7 +74,7 @@ def test_the_other_labels_never_win() -> None:
 @pytest.mark.tensorflow
 def test_the_graph_keeps_the_contract(tmp_path: Path) -> None:
     path = tmp_path / "frozen_inference_graph.pb"
-    path.write_bytes(serialise(freeze(made_up_weights(1), CROP)))
+    path.write_bytes(serialize(freeze(made_up_weights(1), CROP)))
     network = inspect_graph(read_graph(path)).network
     assert network.crop == (CROP, CROP)
     assert len(network.labels) == LABELS
@@ -89,7 +89,7 @@ def test_the_same_weights_freeze_to_the_same_bytes_in_another_process(tmp_path: 
     subprocess.run([*command, "--crop", str(CROP)], check=True, capture_output=True)
     backwards = dict(reversed(weights.items()))
     frozen = (tmp_path / "frozen_inference_graph.pb").read_bytes()
-    assert frozen == serialise(freeze(backwards, CROP))
+    assert frozen == serialize(freeze(backwards, CROP))
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 

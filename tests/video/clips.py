@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.samples import PaintedBackend
-from toolkit.video.reading import Colours, Frame, planes_in
+from toolkit.video.reading import Colors, Frame, planes_in
 
 av: Any = pytest.importorskip("av", reason="videos need the video extra")
 
@@ -23,7 +23,7 @@ Place = tuple[float, float, float]
 
 
 class FigureBackend(PaintedBackend):
-    """Finds the figure by its colour, where it wins clearly: noise moves the edge."""
+    """Finds the figure by its color, where it wins clearly: noise moves the edge."""
 
     def __init__(self, crop: tuple[int, int] = (129, 129)) -> None:
         super().__init__(crop)
@@ -55,11 +55,11 @@ def drawn(scene: Pixels, place: Place) -> tuple[Pixels, NDArray[np.bool_]]:
     x, y, height = place
     mask = np.zeros(scene.shape[:2], np.uint8)
     shift = 4
-    for centre, axes in (
+    for center, axes in (
         ((x, y - height / 4), (height / 7, height / 5)),
         ((x, y + height / 4), (height / 3, height / 3.5)),
     ):
-        points = [tuple(round(value * (1 << shift)) for value in pair) for pair in (centre, axes)]
+        points = [tuple(round(value * (1 << shift)) for value in pair) for pair in (center, axes)]
         cv2.ellipse(mask, points[0], points[1], 0, 0, 360, 255, -1, cv2.LINE_AA, shift)
     rows = np.arange(scene.shape[0])[:, np.newaxis]
     figure = np.zeros(scene.shape, np.uint8)
@@ -91,7 +91,7 @@ def walk(count: int, step: float = 4) -> list[Place]:
 def framed(pixels: Pixels, number: int = 0) -> Frame:
     """A frame as the reader gives it."""
     picture = av.VideoFrame.from_ndarray(pixels, format="bgr24")
-    return Frame(pixels, planes_in(picture), number, Fraction(1, 25), 1, Colours(2, 2, 2))
+    return Frame(pixels, planes_in(picture), number, Fraction(1, 25), 1, Colors(2, 2, 2))
 
 
 def write_clip(
@@ -105,7 +105,7 @@ def write_clip(
     pixels: str = "yuv420p",
     turn: Callable[[Any], None] | None = None,
     options: dict[str, str] | None = None,
-    colours: tuple[int, int, int] | None = None,
+    colors: tuple[int, int, int] | None = None,
     metadata: dict[str, str] | None = None,
 ) -> Path:
     """Write a video file by PyAV alone: a tone of 440 Hz beside the frames."""
@@ -115,17 +115,17 @@ def write_clip(
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = pixels
         video.time_base = video.codec_context.time_base = time_base
-        if colours:
+        if colors:
             context = video.codec_context
-            context.colorspace, context.color_primaries, context.color_trc = colours
+            context.colorspace, context.color_primaries, context.color_trc = colors
         if turn:
             turn(video)
         sound = file.add_stream(audio, rate=44100, layout="mono") if audio else None
         times = list(pts or range(len(frames)))
         for frame, time in zip(frames, times, strict=True):
             picture = av.VideoFrame.from_ndarray(frame, format="bgr24")
-            if colours:
-                picture = picture.reformat(format=pixels, dst_colorspace=colours[0])
+            if colors:
+                picture = picture.reformat(format=pixels, dst_colorspace=colors[0])
             picture.pts, picture.time_base = time, time_base
             file.mux(video.encode(picture))
         file.mux(video.encode(None))

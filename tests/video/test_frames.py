@@ -17,7 +17,7 @@ STYLE = Natural(strength=10)
 @pytest.mark.parametrize("edge", EDGES)
 @pytest.mark.parametrize("depth", [0, 0.7])
 def test_a_frame_alone_is_the_photos_portrait(edge: Edge, depth: float) -> None:
-    """But for colours at half the resolution."""
+    """But for colors at half the resolution."""
     style, backend = Natural(strength=10, edge=edge, depth=depth), FigureBackend()
     frame = framed(PICTURE)
     guide, probability, found = probability_in(frame.bgr, backend, PERSON)
@@ -31,7 +31,7 @@ def test_a_frame_alone_is_the_photos_portrait(edge: Edge, depth: float) -> None:
 
 
 @pytest.mark.parametrize("edge", EDGES)
-def test_with_colours_at_full_resolution_it_is_that_to_rounding(edge: Edge) -> None:
+def test_with_colors_at_full_resolution_it_is_that_to_rounding(edge: Edge) -> None:
     """A frame of odd sides has them."""
     style, backend, picture = Natural(strength=10, edge=edge), FigureBackend(), PICTURE[:95, :143]
     frame = framed(picture.copy())
@@ -60,7 +60,7 @@ def test_beside_the_subject_all_is_blurred_and_inside_it_nothing(strength: float
     alpha = np.asarray(subject * 255, np.uint8)
     made = portrait_of(frame, alpha, Natural(strength=strength))
     for before, after in zip(frame.planes, made, strict=True):
-        # alpha has the resolution of the colours: of the brightness it is interpolated
+        # alpha has the resolution of the colors: of the brightness it is interpolated
         share = cv2.resize(subject.astype(np.float32), before.shape[::-1])
         assert np.array_equal(before[share == 1], after[share == 1])
         assert np.abs(before[share == 0].astype(int) - after[share == 0]).mean() > 0.5

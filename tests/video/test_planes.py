@@ -1,4 +1,4 @@
-"""A frame in its own planes: the same colours, the same linear functions, exact where one wins."""
+"""A frame in its own planes: the same colors, the same linear functions, exact where one wins."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def random_planes(seed: int, height: int, width: int) -> Planes:
 
 @pytest.mark.parametrize("space", SPACES)
 def test_planes_are_ffmpegs(space: int) -> None:
-    """Within its rounding, of colours smooth enough that two resolutions agree."""
+    """Within its rounding, of colors smooth enough that two resolutions agree."""
     photo = np.asarray(cv2.GaussianBlur(random_photo(0, 64, 96), (0, 0), 8), np.uint8)
     named = space if space in WEIGHTS else None
     picture = av.VideoFrame.from_ndarray(photo, format="bgr24")
@@ -35,11 +35,11 @@ def test_planes_are_ffmpegs(space: int) -> None:
 
 
 @given(seeds, st.sampled_from(SPACES))
-def test_there_and_back_is_the_same_colour(seed: int, space: int) -> None:
+def test_there_and_back_is_the_same_color(seed: int, space: int) -> None:
     photo = random_photo(seed, 9, 7)
     planes = np.dstack([*planes_of(photo, space), np.ones((9, 7))])
     back = planes @ to_bgr(space)[:3].T
-    assert np.abs(back - photo).max() < 2.2  # a level of a plane is up to 2 of a colour
+    assert np.abs(back - photo).max() < 2.2  # a level of a plane is up to 2 of a color
 
 
 @given(seeds, sides, sides)

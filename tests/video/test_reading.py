@@ -1,4 +1,4 @@
-"""Videos in: times, turns, colours, and whatever may be wrong with a file."""
+"""Videos in: times, turns, colors, and whatever may be wrong with a file."""
 
 from __future__ import annotations
 
@@ -217,27 +217,27 @@ def test_without_pyav_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         *((codec, "yuvj420p") for codec in ("mjpeg", "libx264")),
     ],
 )
-def test_planes_are_the_frames_colours_whatever_the_file_holds(
+def test_planes_are_the_frames_colors_whatever_the_file_holds(
     tmp_path: Path, codec: str, pixels: str
 ) -> None:
     smooth = np.asarray(cv2.GaussianBlur(PICTURES[0], (0, 0), 6), np.uint8)
-    for colours in (None, (1, 1, 1)):
+    for colors in (None, (1, 1, 1)):
         path = write_clip(
             tmp_path / "a.mkv",
             [smooth] * 2,
             codec=codec,
             pixels=pixels,
             audio=None,
-            colours=colours,
+            colors=colors,
         )
         frames, _ = read(path)
-        luma, *colour = frames[0].planes
-        assert colour[0].shape == colour[1].shape == (48, 72)
+        luma, *color = frames[0].planes
+        assert color[0].shape == color[1].shape == (48, 72)
         assert luma.min() >= 16
         assert luma.max() <= 235
-        whole = [cv2.resize(plane, luma.shape[::-1]) for plane in colour]
+        whole = [cv2.resize(plane, luma.shape[::-1]) for plane in color]
         planes = np.dstack([luma, *whole, np.ones_like(luma)])
-        bgr = planes @ to_bgr(frames[0].colours.space)[:3].T
+        bgr = planes @ to_bgr(frames[0].colors.space)[:3].T
         assert np.abs(bgr - frames[0].bgr).mean() < 2
 
 
@@ -246,9 +246,9 @@ def test_planes_are_not_copied_where_they_are_as_they_should_be(tmp_path: Path) 
     assert not any(plane.flags.owndata for plane in frames[0].planes)
 
 
-def test_full_range_and_bt709_come_out_in_the_same_colours(tmp_path: Path) -> None:
+def test_full_range_and_bt709_come_out_in_the_same_colors(tmp_path: Path) -> None:
     flat = [np.full((64, 96, 3), (30, 60, 200), np.uint8)] * 2
     plain = frames_of(write_clip(tmp_path / "a.mp4", flat))[0][1][30, 40].astype(int)
-    told, _ = read(write_clip(tmp_path / "b.mp4", flat, colours=(1, 1, 1)))
+    told, _ = read(write_clip(tmp_path / "b.mp4", flat, colors=(1, 1, 1)))
     assert np.abs(told[0].bgr[30, 40].astype(int) - plain).max() <= 3
-    assert told[0].colours.space == 1
+    assert told[0].colors.space == 1

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tests.video.clips import framed
 from tests.video.judging import alphas, fits, flicker, lag, overlap
 from toolkit.backends import Backend
-from toolkit.evaluate.dataset import LabelledPhoto, open_dataset
+from toolkit.evaluate.dataset import LabeledPhoto, open_dataset
 from toolkit.hub.model import resolve_model
 from toolkit.hub.opening import open_backend
 from toolkit.portrait import PERSON, Natural
@@ -41,7 +41,7 @@ def backend(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             yield opened
 
 
-def read_first(folder: Path) -> LabelledPhoto:
+def read_first(folder: Path) -> LabeledPhoto:
     dataset = open_dataset(folder)
     return dataset.read(dataset.items[0])
 
@@ -82,7 +82,7 @@ def test_a_moving_person_lags_by_a_frame_at_most(
 
 
 @pytest.mark.parametrize(("longer", "more"), [(320, 0.0015), (640, 0.0005), (1280, 0.0002)])
-def test_alpha_of_the_colours_resolution_is_nearly_as_good_as_of_the_frames(
+def test_alpha_of_the_colors_resolution_is_nearly_as_good_as_of_the_frames(
     shared: Path, backend: Backend, longer: int, more: float
 ) -> None:
     """The mean error is some 0.04."""
@@ -96,8 +96,8 @@ def test_alpha_of_the_colours_resolution_is_nearly_as_good_as_of_the_frames(
             for image in (photo.bgr, photo.mask)
         )
         truth, frame = mask > 127, framed(bgr)
-        luma, *colours = frame.planes
-        blue, red = (np.asarray(cv2.resize(plane, (width, height)), np.uint8) for plane in colours)
+        luma, *colors = frame.planes
+        blue, red = (np.asarray(cv2.resize(plane, (width, height)), np.uint8) for plane in colors)
         fine = dataclasses.replace(frame, planes=(luma, blue, red))
         guide, probability, _found = probability_in(frame.bgr, backend, PERSON)
         half, whole = (

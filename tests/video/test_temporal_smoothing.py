@@ -104,7 +104,7 @@ def test_an_alpha_that_fades_away_is_nothing_in_the_end() -> None:
     assert np.array_equal(kept, ends)
 
 
-def test_a_colour_that_fades_away_is_nothing_in_the_end() -> None:
+def test_a_color_that_fades_away_is_nothing_in_the_end() -> None:
     smoother = TemporalSmoother(0.5)
     smoother.gain(np.full((8, 8, 3), 1, np.uint8))
     for _ in range(200):

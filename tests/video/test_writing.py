@@ -82,19 +82,19 @@ def test_any_size_is_kept(tmp_path: Path, shape: tuple[int, int]) -> None:
     assert [frame.shape for _, frame in made] == [(*shape, 3)] * 3
 
 
-@pytest.mark.parametrize("colours", [None, (1, 1, 1), (5, 5, 6)])
-def test_colours_stay_and_what_is_said_of_them(
-    tmp_path: Path, colours: tuple[int, int, int] | None
+@pytest.mark.parametrize("colors", [None, (1, 1, 1), (5, 5, 6)])
+def test_colors_stay_and_what_is_said_of_them(
+    tmp_path: Path, colors: tuple[int, int, int] | None
 ) -> None:
     flat = [np.full((64, 96, 3), (30, 60, 200), np.uint8)] * 3
-    source = write_clip(tmp_path / "a.mp4", flat, colours=colours)
+    source = write_clip(tmp_path / "a.mp4", flat, colors=colors)
     made = copied(source, tmp_path / "b.mp4")
     was, now = frames_of(source)[0][1], frames_of(made)[0][1]
     assert np.abs(was.astype(int) - now).max() <= 4
     with av.open(str(made)) as file:
         (first, *_) = file.decode(video=0)
-        if colours:
-            assert (first.colorspace, first.color_primaries, first.color_trc) == colours
+        if colors:
+            assert (first.colorspace, first.color_primaries, first.color_trc) == colors
 
 
 def test_what_the_file_says_of_itself_is_copied(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ from fractions import Fraction
 from pathlib import Path
 import numpy as np
 from toolkit.video import VideoWriter
-from toolkit.video.reading import Colours, Frame
+from toolkit.video.reading import Colors, Frame
 
 height, width = 51, 71
 
@@ -170,7 +170,7 @@ def at_the_end(height, width):
 
 planes = tuple(at_the_end(height, width) for _ in range(3))
 with VideoWriter(Path(sys.argv[1]), rate=Fraction(25)) as writer:
-    frame = Frame(np.dstack(planes), planes, 0, Fraction(1, 25), 1, Colours(2, 2, 2))
+    frame = Frame(np.dstack(planes), planes, 0, Fraction(1, 25), 1, Colors(2, 2, 2))
     writer.write(frame, planes)
     writer.finish()
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolkit.backends.base import Artefact, Backend, BackendFactory, BackendSpec
+from toolkit.backends.base import Artifact, Backend, BackendFactory, BackendSpec
 from toolkit.backends.plugins import plugged_in
 from toolkit.errors import MissingDependencyError, UsageError
 from toolkit.files.atomic import sha256_of
@@ -16,11 +16,11 @@ from toolkit.host import available_cores
 
 __all__ = [
     "BACKENDS",
-    "Artefact",
+    "Artifact",
     "Backend",
     "BackendFactory",
     "BackendSpec",
-    "artefact_sha256",
+    "artifact_sha256",
     "find_backend",
     "load_backend",
 ]
@@ -57,10 +57,10 @@ def _opencv() -> BackendFactory:
 BACKENDS: dict[str, BackendSpec] = {
     spec.name: spec
     for spec in (
-        BackendSpec("onnx", artefact="onnx", extra=None, packages=("onnxruntime",), load=_onnx),
+        BackendSpec("onnx", artifact="onnx", extra=None, packages=("onnxruntime",), load=_onnx),
         BackendSpec(
             "tf",
-            artefact="graph",
+            artifact="graph",
             extra="convert",
             packages=("tensorflow",),
             load=_tf,
@@ -68,14 +68,14 @@ BACKENDS: dict[str, BackendSpec] = {
         ),
         BackendSpec(
             "openvino",
-            artefact="onnx",
+            artifact="onnx",
             extra="openvino",
             packages=("openvino",),
             load=_openvino,
         ),
         BackendSpec(
             "opencv",
-            artefact="onnx",
+            artifact="onnx",
             extra="opencv",
             packages=("cv2", "onnx"),
             load=_opencv,
@@ -101,7 +101,7 @@ def find_backend(name: str) -> BackendSpec:
         raise UsageError(f"no backend {name!r}", f"choose from: {', '.join(BACKENDS)}") from error
 
 
-def artefact_sha256(artefact: FrozenGraph | Path) -> str:
+def artifact_sha256(artifact: FrozenGraph | Path) -> str:
     """Return the hash of what a backend runs, hexadecimal.
 
     Raises
@@ -109,12 +109,12 @@ def artefact_sha256(artefact: FrozenGraph | Path) -> str:
     StoreError
         The file can't be read.
     """
-    return sha256_of(artefact) if isinstance(artefact, Path) else artefact.sha256
+    return sha256_of(artifact) if isinstance(artifact, Path) else artifact.sha256
 
 
 def load_backend(
     name: str,
-    artefact: FrozenGraph | Path,
+    artifact: FrozenGraph | Path,
     *,
     threads: int | None = None,
     provider: str | None = None,
@@ -125,7 +125,7 @@ def load_backend(
     ----------
     name : str
         A name in `BACKENDS`.
-    artefact : FrozenGraph or Path
+    artifact : FrozenGraph or Path
         What that backend runs: a frozen graph, or the path of an ONNX file.
     threads : int, optional
         Threads for one photo; by default the cores this process may use.
@@ -145,7 +145,7 @@ def load_backend(
     MissingDependencyError
         Its runtime is not installed.
     BackendError, GraphError, ExportError
-        It does not take the artefact, or has no such provider.
+        It does not take the artifact, or has no such provider.
     """
     spec = find_backend(name)
-    return spec.open(artefact, threads=threads or available_cores(), provider=provider)
+    return spec.open(artifact, threads=threads or available_cores(), provider=provider)

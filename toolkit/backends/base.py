@@ -17,7 +17,7 @@ from toolkit.errors import BackendError
 from toolkit.graphs import FrozenGraph, read_graph
 from toolkit.graphs.network import Network
 
-Artefact = Literal["graph", "onnx"]
+Artifact = Literal["graph", "onnx"]
 """What a backend runs: a frozen TF1 graph or an ONNX file."""
 
 
@@ -164,13 +164,13 @@ class BackendFactory(Protocol):
     """Opens a network on a runtime."""
 
     def __call__(
-        self, artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
+        self, artifact: FrozenGraph | Path, *, threads: int, provider: str | None = None
     ) -> Backend:
         """Load a frozen graph or an ONNX file.
 
         Parameters
         ----------
-        artefact : FrozenGraph or Path
+        artifact : FrozenGraph or Path
         threads : int
             For one photo.
         provider : str, optional
@@ -217,7 +217,7 @@ class BackendSpec:
     ----------
     name : str
         What users type.
-    artefact : {"graph", "onnx"}
+    artifact : {"graph", "onnx"}
         Which file it loads.
     extra : str or None
         The extra that installs it; None where the base install has it.
@@ -232,7 +232,7 @@ class BackendSpec:
     """
 
     name: str
-    artefact: Artefact
+    artifact: Artifact
     extra: str | None
     packages: tuple[str, ...]
     load: Callable[[], BackendFactory]
@@ -245,7 +245,7 @@ class BackendSpec:
         return all(importlib.util.find_spec(package) for package in self.packages)
 
     def open(
-        self, artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
+        self, artifact: FrozenGraph | Path, *, threads: int, provider: str | None = None
     ) -> Backend:
         """Import the runtime and open a network on it; parameters as in `BackendFactory`.
 
@@ -254,7 +254,7 @@ class BackendSpec:
         MissingDependencyError
             The runtime is not installed.
         BackendError, GraphError, ExportError
-            It does not take the artefact or the provider, or is a plug-in of an older toolkit.
+            It does not take the artifact or the provider, or is a plug-in of an older toolkit.
         """
         factory = self.load()
         named = {} if provider is None else {"provider": provider}
@@ -262,7 +262,7 @@ class BackendSpec:
             raise BackendError(
                 f"the {self.name} backend can't be told a provider", "leave the provider out"
             )
-        backend = factory(artefact, threads=threads, **named)
+        backend = factory(artifact, threads=threads, **named)
         if not hasattr(backend, "one_subject"):
             raise BackendError(
                 f"the {self.name} backend does not say whether it gives one subject's mask: it was "
@@ -296,9 +296,9 @@ class BackendSpec:
         MissingDependencyError, BackendError, GraphError, ExportError
             As in `open`, or the graph can't be read.
         """
-        artefact = (
+        artifact = (
             read_graph(path, name=name, labels=labels, trusted=trusted)
-            if self.artefact == "graph"
+            if self.artifact == "graph"
             else path
         )
-        return self.open(artefact, threads=threads, provider=provider)
+        return self.open(artifact, threads=threads, provider=provider)

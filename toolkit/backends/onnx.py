@@ -35,7 +35,7 @@ class OnnxBackend(Closing):
 
     Parameters
     ----------
-    artefact : Path or bytes
+    artifact : Path or bytes
         An ONNX file with the two tensors, or its bytes.
     threads : int
         Size of the intra-op thread pool. The runtime's own default counts the host's cores, not
@@ -54,14 +54,14 @@ class OnnxBackend(Closing):
     name = "onnx"
 
     def __init__(
-        self, artefact: FrozenGraph | Path | bytes, *, threads: int, provider: str | None = None
+        self, artifact: FrozenGraph | Path | bytes, *, threads: int, provider: str | None = None
     ) -> None:
-        if isinstance(artefact, FrozenGraph):
+        if isinstance(artifact, FrozenGraph):
             raise TypeError("the onnx backend runs an ONNX file, not a frozen graph")
-        self.path = Path("(in memory)") if isinstance(artefact, bytes) else artefact
+        self.path = Path("(in memory)") if isinstance(artifact, bytes) else artifact
         check_provider(self.name, provider, onnxruntime.get_available_providers())
         self.provider = provider or PROVIDER
-        self._session = open_session(artefact, self.path, threads=threads, provider=self.provider)
+        self._session = open_session(artifact, self.path, threads=threads, provider=self.provider)
         self.version: str = onnxruntime.__version__
         self.threads = threads
         outputs = {tensor.name for tensor in self._session.get_outputs()}
@@ -194,7 +194,7 @@ def read_metadata(path: Path) -> dict[str, str]:
         The file is missing or no ONNX model.
     """
     options = onnxruntime.SessionOptions()
-    # Only the metadata is wanted: nothing is optimised.
+    # Only the metadata is wanted: nothing is optimized.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1  # its default starts the host's cores' worth, and pins them
     try:

@@ -42,7 +42,7 @@ class OpencvBackend(Closing):
 
     Parameters
     ----------
-    artefact : Path
+    artifact : Path
         An ONNX file with the two tensors.
     threads : int
         Threads of OpenCV, which has one pool for the whole process, and of ONNX Runtime's.
@@ -66,22 +66,22 @@ class OpencvBackend(Closing):
     gives_logits = True
 
     def __init__(
-        self, artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
+        self, artifact: FrozenGraph | Path, *, threads: int, provider: str | None = None
     ) -> None:
-        if isinstance(artefact, FrozenGraph):
+        if isinstance(artifact, FrozenGraph):
             raise TypeError("the opencv backend runs an ONNX file, not a frozen graph")
         check_provider(self.name, provider, ["CPU"])
-        self.path = artefact
+        self.path = artifact
         self.threads = threads
-        model = _read(artefact)
+        model = _read(artifact)
         self.network = network_of(
-            artefact, {entry.key: entry.value for entry in model.metadata_props}
+            artifact, {entry.key: entry.value for entry in model.metadata_props}
         )
-        self._input, self._logits = find_cuts(model, artefact)
+        self._input, self._logits = find_cuts(model, artifact)
         self._before, self._after = (
             open_session(
                 cut(model, inputs, output).SerializeToString(),
-                artefact,
+                artifact,
                 threads=threads,
                 spinning=False,  # OpenCV's threads need the cores between the two
             )
@@ -98,7 +98,7 @@ class OpencvBackend(Closing):
                 np.frombuffer(network.SerializeToString(), np.uint8)
             )
         except cv2.error as error:
-            raise ExportError(artefact, f"OpenCV does not load it: {_reason(error)}") from error
+            raise ExportError(artifact, f"OpenCV does not load it: {_reason(error)}") from error
         self._lock = threading.Lock()  # a Net holds its input: one photo at a time
 
     def segment(
@@ -245,7 +245,7 @@ def cut(model: ModelProto, inputs: Mapping[str, tuple[int, ...] | None], output:
 
 
 def replace_point_resizes(network: ModelProto) -> None:
-    """Make every Resize of a 1x1 map one by nearest neighbours, in place.
+    """Make every Resize of a 1x1 map one by nearest neighbors, in place.
 
     The pooled branch's map is a single point, and any way of enlarging it repeats it. OpenCV 5.0
     reads beyond it where it interpolates between aligned corners, and gives what lies in memory.

@@ -33,7 +33,7 @@ class OpenvinoBackend(Closing):
 
     Parameters
     ----------
-    artefact : Path
+    artifact : Path
         An ONNX file with the two tensors.
     threads : int
         Size of the thread pool. OpenVINO takes no more than there are cores; `threads` says how
@@ -52,15 +52,15 @@ class OpenvinoBackend(Closing):
     name = "openvino"
 
     def __init__(
-        self, artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
+        self, artifact: FrozenGraph | Path, *, threads: int, provider: str | None = None
     ) -> None:
-        if isinstance(artefact, FrozenGraph):
+        if isinstance(artifact, FrozenGraph):
             raise TypeError("the openvino backend runs an ONNX file, not a frozen graph")
         core = openvino.Core()
         check_provider(self.name, provider, core.available_devices)
         device = provider or DEVICE
-        self.path = artefact
-        check_present(artefact)
+        self.path = artifact
+        check_present(artifact)
         asked = {
             THREADS: threads,
             "PERFORMANCE_HINT": "LATENCY",
@@ -70,16 +70,16 @@ class OpenvinoBackend(Closing):
             "ENABLE_CPU_PINNING": False,
         }
         try:
-            model = core.read_model(artefact)
-            self.one_subject = check_tensors(artefact, _names(model.inputs), _names(model.outputs))
+            model = core.read_model(artifact)
+            self.one_subject = check_tensors(artifact, _names(model.inputs), _names(model.outputs))
             self.gives_logits = LOGITS.name in _names(model.outputs)
-            self.network = network_of(artefact, _metadata(model))
+            self.network = network_of(artifact, _metadata(model))
             known = core.get_property(device, "SUPPORTED_PROPERTIES")
             self._compiled = core.compile_model(
                 model, device, {name: value for name, value in asked.items() if name in known}
             )
         except RuntimeError as error:
-            raise ExportError(artefact, f"OpenVINO does not load it: {_reason(error)}") from error
+            raise ExportError(artifact, f"OpenVINO does not load it: {_reason(error)}") from error
         self.version: str = openvino.__version__.partition("-")[0]
         self.threads = int(self._compiled.get_property(THREADS)) if THREADS in known else threads
         self.provider: str = ", ".join(self._compiled.get_property("EXECUTION_DEVICES"))

@@ -40,7 +40,7 @@ class TfBackend(Closing):
 
     Parameters
     ----------
-    artefact : FrozenGraph
+    artifact : FrozenGraph
         Checked for its contract and operations before it is loaded.
     threads : int
         Size of TensorFlow's intra-op pool. Operations run one after the other, as the graph is a
@@ -63,21 +63,21 @@ class TfBackend(Closing):
     gives_logits = True
 
     def __init__(
-        self, artefact: FrozenGraph | Path, *, threads: int, provider: str | None = None
+        self, artifact: FrozenGraph | Path, *, threads: int, provider: str | None = None
     ) -> None:
-        if isinstance(artefact, Path):
+        if isinstance(artifact, Path):
             raise TypeError("the tf backend runs a frozen graph, not a path")
         check_provider(self.name, provider, [self.provider])
         tf = import_tensorflow()
-        self.graph = artefact
-        self.contract = inspect_graph(artefact)
+        self.graph = artifact
+        self.contract = inspect_graph(artifact)
         self.network = self.contract.network
         self.version: str = tf.__version__
         self.threads = threads
         self._errors: type[Exception] = tf.errors.OpError
         loaded = tf.Graph()
         with loaded.as_default():
-            tf.import_graph_def(parse_graph(artefact), name="")
+            tf.import_graph_def(parse_graph(artifact), name="")
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=threads,
             inter_op_parallelism_threads=1,

@@ -1,4 +1,4 @@
 """Latency, measured in fresh processes: workers, statistics, and a versioned JSON schema.
 
-`run_bench` measures, `summarise` condenses, `read_report` and `write_report` keep the raw values.
+`run_bench` measures, `summarize` condenses, `read_report` and `write_report` keep the raw values.
 """

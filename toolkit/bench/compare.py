@@ -10,7 +10,7 @@ from statistics import median
 
 from toolkit.bench.samples import BENCH, Run, Subject, find_files, read_run, samples_of
 from toolkit.errors import InputFileError, UsageError
-from toolkit.stats.verdicts import THRESHOLD, Judgement, Samples, Verdict, judge, overall
+from toolkit.stats.verdicts import THRESHOLD, Judgment, Samples, Verdict, judge, overall
 
 PROCESS, FILE = "process", "file"
 
@@ -222,9 +222,9 @@ def _compare(
     judged = judge(
         [Samples(base[one], head[one]) for one in both], threshold=threshold, floor=floor
     )
-    judgements = dict(zip(both, judged, strict=True))
+    judgments = dict(zip(both, judged, strict=True))
     return [
-        _comparison(one, base[one], head.get(one, ()), judgements.get(one), threshold)
+        _comparison(one, base[one], head.get(one, ()), judgments.get(one), threshold)
         for one in subjects
     ]
 
@@ -233,7 +233,7 @@ def _comparison(
     subject: Subject,
     base: tuple[float, ...],
     head: tuple[float, ...],
-    judged: Judgement | None,
+    judged: Judgment | None,
     threshold: float,
 ) -> Comparison:
     interval = judged.interval if judged else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.bench.schema import STAGES, BenchReport, PhotoTimes, Settings
-from toolkit.bench.statistics import summarise
+from toolkit.bench.statistics import summarize
 from toolkit.schema.records import RecordError, read_record
 from toolkit.schema.serialization import FileFormat
 
@@ -15,7 +15,7 @@ from toolkit.schema.serialization import FileFormat
 def to_document(report: BenchReport) -> dict[str, Any]:
     """Return the JSON document of a report, with its summary."""
     return REPORT.document(
-        {**dataclasses.asdict(report), "summary": dataclasses.asdict(summarise(report))}
+        {**dataclasses.asdict(report), "summary": dataclasses.asdict(summarize(report))}
     )
 
 

@@ -34,7 +34,7 @@ class PreparedVariant:
     name : str
         What it is called in the report.
     variant : Variant
-    artefact : Path
+    artifact : Path
         The ``.pb`` or ``.onnx`` file it runs.
     model : ModelFacts
     labels : tuple of str or None
@@ -48,7 +48,7 @@ class PreparedVariant:
 
     name: str
     variant: Variant
-    artefact: Path
+    artifact: Path
     model: ModelFacts
     labels: tuple[str, ...] | None = None
     trusted: bool = False
@@ -135,7 +135,7 @@ def _make_ready(
     elif variant.model is not None:
         model = resolve_model(variant.model, store=store, trusted=model.trusted)
     spec = find_backend(variant.backend)
-    if spec.artefact == "graph":
+    if spec.artifact == "graph":
         if model.kind == "onnx" and not asked:
             raise BackendError(f"{model.path.name} is an ONNX file", "name the variant to try")
         graph = model.graph(store)

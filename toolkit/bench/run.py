@@ -274,7 +274,7 @@ class Measurement:
         return Request(
             protocol=PROTOCOL,
             backend=prepared.variant.backend,
-            artefact=str(prepared.artefact.absolute()),
+            artifact=str(prepared.artifact.absolute()),
             model=prepared.model.name,
             labels=prepared.labels,
             trusted=prepared.trusted,

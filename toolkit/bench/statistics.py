@@ -114,7 +114,7 @@ class Summary:
         raise KeyError((variant, stage, photo))
 
 
-def summarise(report: BenchReport) -> Summary:
+def summarize(report: BenchReport) -> Summary:
     """Condense a report.
 
     Parameters

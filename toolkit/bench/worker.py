@@ -62,7 +62,7 @@ class Request:
         `PROTOCOL` of who asks.
     backend : str
         A name in the registry.
-    artefact : str
+    artifact : str
         Path of the ``.pb`` or ``.onnx`` file it runs.
     model : str
         The model's name, for messages.
@@ -86,7 +86,7 @@ class Request:
 
     protocol: int
     backend: str
-    artefact: str
+    artifact: str
     model: str
     labels: tuple[str, ...] | None
     trusted: bool
@@ -175,7 +175,7 @@ def measure(request: Request, next_slice: Callable[[], None] = _go_on) -> Reply:
     spec.load()
     imported = time.perf_counter_ns()
     opening = spec.open_file(
-        Path(request.artefact),
+        Path(request.artifact),
         name=request.model,
         labels=request.labels,
         trusted=request.trusted,

@@ -212,9 +212,9 @@ def _end(report: BenchReport, console: Console) -> None:
 
 def _print(report: BenchReport, console: Console) -> None:
     from toolkit.bench.schema import STAGES
-    from toolkit.bench.statistics import summarise
+    from toolkit.bench.statistics import summarize
 
-    summary = summarise(report)
+    summary = summarize(report)
     settings = report.settings
     console.result(
         f"{_models(report)}: {_rounds(report)} fresh processes per variant x "

@@ -36,7 +36,7 @@ def convert_command(
             "--profile",
             metavar="NAME",
             help="The recipe; --profiles lists them. Default: exact, or plain where exact does not "
-            "recognise the graph.",
+            "recognize the graph.",
             show_default=False,
         ),
     ] = None,
@@ -138,12 +138,12 @@ def convert_command(
         f"{made.path}  {manifest.size / 1e6:.2f} MB, profile {manifest.profile}, opset {opset}"
     )
     console.result(f"sha256   {manifest.sha256}")
-    if manifest.quantisation:
-        console.result(f"in bytes {_quantised(manifest.quantisation)}")
+    if manifest.quantization:
+        console.result(f"in bytes {_quantized(manifest.quantization)}")
     console.result(f"verified on {len(inputs)} inputs against TF1: {_finding(made.report)}")
 
 
-def _quantised(found: dict[str, Any]) -> str:
+def _quantized(found: dict[str, Any]) -> str:
     kept = len(found["float_layers"])
     return (
         f"calibrated on {len(found['photos'])} photos; {kept or 'no'} layer{'s' * (kept != 1)} "

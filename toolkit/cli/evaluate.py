@@ -125,7 +125,7 @@ def evaluate_command(
     from toolkit.evaluate.dataset import open_dataset
     from toolkit.evaluate.files import to_document, write_evaluation
     from toolkit.evaluate.run import run_evaluation
-    from toolkit.evaluate.schema import summarise
+    from toolkit.evaluate.schema import summarize
     from toolkit.hub.model import resolve_model
     from toolkit.imaging import write_photo
     from toolkit.report.worst import WorstPhotos
@@ -168,7 +168,7 @@ def evaluate_command(
     console.document("evaluation", to_document(evaluation))
     low = [
         (one.variant, one.mean_iou)
-        for one in map(summarise, evaluation.variants)
+        for one in map(summarize, evaluation.variants)
         if min_iou is not None and one.mean_iou is not None and one.mean_iou < min_iou
     ]
     for name, iou in low:
@@ -217,12 +217,12 @@ class _Lines:
 
     def show(self, evaluation: Evaluation) -> None:
         """Print the head, or the variants that are new."""
-        from toolkit.evaluate.schema import summarise
+        from toolkit.evaluate.schema import summarize
 
         if not evaluation.variants and not self._shown:
             self._head(evaluation)
         for variant in evaluation.variants[self._shown :]:
-            self._line(variant.name, _cells(summarise(variant)))
+            self._line(variant.name, _cells(summarize(variant)))
         self._shown = len(evaluation.variants)
 
     def _head(self, evaluation: Evaluation) -> None:

@@ -73,7 +73,7 @@ def fetch_command(
     """Bring a model into the store, checked.
 
     Asks --from if given; else the store; else `TOOLKIT_MIRROR`, a folder or web address that holds
-    archives by file name; else the catalogue's origins. Bytes that differ from a pinned hash are
+    archives by file name; else the catalog's origins. Bytes that differ from a pinned hash are
     refused; an archive without a published hash is pinned on first use. Only the frozen graph is
     taken out of the archive, and TensorFlow checks it. A SavedModel is frozen without running
     anything of it. What lacks the two tensors of the model zoo is adapted to them.
@@ -123,4 +123,4 @@ def fetch_command(
 
 
 def _pin(pin: str) -> str:
-    return "the catalogue" if pin == "catalogue" else "this first use"
+    return "the catalog" if pin == "catalog" else "this first use"

@@ -25,16 +25,16 @@ class ModelFacts:
     ----------
     name, about : str
     urls : tuple of str
-        Where the catalogue has it from.
+        Where the catalog has it from.
     origin : str or None
         Where the one in the store came from.
     size : int or None
         Bytes of the archive; of the graph for the bundled model.
     sha256 : str or None
         Of the same.
-    pin : {"catalogue", "first use", "package"} or None
+    pin : {"catalog", "first use", "package"} or None
         What vouches for the hash; None: the first fetch will pin it.
-    licence : str or None
+    license : str or None
     crop : (int, int) or None
         Height and width of the network's input, pixels.
     labels : tuple of str or None
@@ -55,7 +55,7 @@ class ModelFacts:
     size: int | None = None
     sha256: str | None = None
     pin: str | None = None
-    licence: str | None = None
+    license: str | None = None
     crop: tuple[int, int] | None = None
     labels: tuple[str, ...] | None = None
     here: bool = False
@@ -112,16 +112,16 @@ def models_command(
 
 
 def model_facts(store: Store) -> Iterator[ModelFacts]:
-    """Yield the bundled model, the catalogue's and the other ones in the store."""
+    """Yield the bundled model, the catalog's and the other ones in the store."""
     from toolkit.hub.catalog import load_catalog
 
     catalog = load_catalog()
     yield _bundled(catalog.bundled, store)
     for spec in catalog.models.values():
-        yield _in_store(_catalogued(spec), store)
+        yield _in_store(_catalogd(spec), store)
     for name in store.names():
         if name not in catalog.models and name != catalog.bundled.name:
-            yield _in_store(ModelFacts(name, "not in the catalogue"), store)
+            yield _in_store(ModelFacts(name, "not in the catalog"), store)
 
 
 def _bundled(model: BundledModel, store: Store) -> ModelFacts:
@@ -136,7 +136,7 @@ def _bundled(model: BundledModel, store: Store) -> ModelFacts:
         size=model.graph.stat().st_size if here else None,
         sha256=sha256_of(model.graph) if here else None,
         pin="package",
-        licence=model.licence,
+        license=model.license,
         crop=model.network.crop,
         labels=model.network.labels,
         here=here,
@@ -145,15 +145,15 @@ def _bundled(model: BundledModel, store: Store) -> ModelFacts:
     )
 
 
-def _catalogued(spec: ModelSpec) -> ModelFacts:
+def _catalogd(spec: ModelSpec) -> ModelFacts:
     return ModelFacts(
         name=spec.name,
         about=spec.about,
         urls=spec.urls,
         size=spec.size,
         sha256=spec.sha256,
-        pin="catalogue" if spec.sha256 else None,
-        licence=spec.licence,
+        pin="catalog" if spec.sha256 else None,
+        license=spec.license,
         crop=spec.crop,
         labels=spec.labels,
         default=spec.default,
@@ -187,7 +187,7 @@ def _in_store(facts: ModelFacts, store: Store) -> ModelFacts:
     )
 
 
-HEADINGS = ("name", "here", "size", "crop", "labels", "licence", "pin", "sha256", "source")
+HEADINGS = ("name", "here", "size", "crop", "labels", "license", "pin", "sha256", "source")
 """The last two where nobody counts columns: not on a terminal."""
 
 
@@ -221,7 +221,7 @@ def _cells(model: ModelFacts) -> tuple[str, ...]:
         _megabytes(model.size) if model.size is not None else "?",
         f"{model.crop[1]}x{model.crop[0]}" if model.crop else "?",
         str(len(model.labels)) if model.labels else "?",
-        model.licence or "?",
+        model.license or "?",
         model.pin or "none yet",
         model.sha256 or "-",
         model.origin or (model.urls[0] if model.urls else "-"),

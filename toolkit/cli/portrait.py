@@ -133,7 +133,7 @@ def portrait_command(
             metavar="D",
             min=0,
             max=1,
-            help="How much the ground sharpens towards the subject's feet in the natural style, "
+            help="How much the ground sharpens toward the subject's feet in the natural style, "
             "0 to 1.",
         ),
     ] = 0.0,
@@ -224,10 +224,10 @@ def portrait_command(
 
     Example: `toolkit portrait holiday/ --recursive --output portraits/ --resume`
     """
-    from toolkit.backends import artefact_sha256, find_backend, load_backend
+    from toolkit.backends import artifact_sha256, find_backend, load_backend
     from toolkit.cli.video import VideoSettings, plan_video, portrait_video
     from toolkit.hub.model import resolve_model
-    from toolkit.hub.opening import find_artefact
+    from toolkit.hub.opening import find_artifact
     from toolkit.recommend.config import Config, read_config, resolve_configured
     from toolkit.serving.batch import run_jobs, share_cores
     from toolkit.serving.photo import PortraitSettings
@@ -257,15 +257,15 @@ def portrait_command(
         return
     soft = style == "natural"
     plan = share_cores(len(jobs), find_backend(backend), workers=workers, threads=threads)
-    artefact = find_artefact(found, backend, logits=soft)
-    with load_backend(backend, artefact, threads=plan.threads) as opened:
+    artifact = find_artifact(found, backend, logits=soft)
+    with load_backend(backend, artifact, threads=plan.threads) as opened:
         limit_opencv(opened.threads)
         label = opened.network.require_label(subject)
         at_once = f", {plan.workers} workers" if plan.workers > 1 else ""
         console.say(f"backend {opened.name} {opened.version}, {opened.threads} threads{at_once}")
         console.say(f"style {style}: {opened.network.labels[label]} sharp, {_about(made_in)}")
         settings = PortraitSettings(label, made_in, quality, strip)
-        settings_text = settings_of(settings, opened, artefact_sha256(artefact))
+        settings_text = settings_of(settings, opened, artifact_sha256(artifact))
         reports = run_jobs(
             jobs,
             opened,

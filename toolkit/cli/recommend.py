@@ -125,14 +125,14 @@ def recommend_command(
     from toolkit.recommend.schema import Limits
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
-    labelled = open_dataset(dataset)
+    labeled = open_dataset(dataset)
     measured_on = photo_from(photo) if photo else default_photo()
     found = resolve_model(model, trusted=trust_graph)
     console.say(f"model {found.name}: {found.about}")
     try:
         done = run_recommendation(
             found,
-            labelled,
+            labeled,
             measured_on,
             limits=Limits(max_iou_drop, max_latency),
             subject=subject,

@@ -62,7 +62,7 @@ def report_command(
     """Make one HTML page of bench reports: the verdict, the times, the quality, the machine.
 
     The page needs nothing else: no network, no script, no font; it may be mailed or kept as a
-    build's artefact. Several files stand below each other, each with a verdict of its own: files
+    build's artifact. Several files stand below each other, each with a verdict of its own: files
     are not compared. An evaluation among them puts each variant's quality against its time, joined
     by the variant's text and the hash of what it ran.
 

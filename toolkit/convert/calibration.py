@@ -1,4 +1,4 @@
-"""Photos that a quantised export is calibrated on."""
+"""Photos that a quantized export is calibrated on."""
 
 from __future__ import annotations
 

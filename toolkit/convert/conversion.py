@@ -21,7 +21,7 @@ from toolkit.convert.calibration import Calibration
 from toolkit.convert.loggers import quiet
 from toolkit.convert.manifest import Manifest, export_name
 from toolkit.convert.profiles import Profile, find_profile, least_agreement
-from toolkit.convert.quantize import LEAST_OPSET, Quantisation, quantize
+from toolkit.convert.quantize import LEAST_OPSET, Quantization, quantize
 from toolkit.convert.repairs import repair
 from toolkit.errors import (
     BackendError,
@@ -86,7 +86,7 @@ def convert_graph(
     ----------
     graph : FrozenGraph
     profile : str or sequence of str
-        A name in `toolkit.convert.PROFILES`; of several the first whose passes recognise the graph,
+        A name in `toolkit.convert.PROFILES`; of several the first whose passes recognize the graph,
         and the log says which did not.
     opset : int
         11 to 18.
@@ -96,7 +96,7 @@ def convert_graph(
         Photos that a quantized profile is calibrated on. It needs them, but of a graph that
         quantization-aware training left its ranges in.
     progress : callable, optional
-        Called with (layers tried, layers in all) while a network is quantised, then with (images
+        Called with (layers tried, layers in all) while a network is quantized, then with (images
         verified, images in all).
 
     Returns
@@ -112,7 +112,7 @@ def convert_graph(
     GraphError
         The graph breaks the contract.
     ConversionError
-        A pass of the profile, of several the last, does not recognise the graph.
+        A pass of the profile, of several the last, does not recognize the graph.
     BackendError
         tf2onnx or the ONNX checker refuses the graph.
     MissingDependencyError
@@ -127,7 +127,7 @@ def convert_graph(
         _check_fit(chosen, opset, calibration)
     contract = inspect_graph(graph)
     network = contract.network
-    if chosen_profiles[0].quantised and calibration is None and not contract.fake_quantized:
+    if chosen_profiles[0].quantized and calibration is None and not contract.fake_quantized:
         raise UsageError(
             f"profile {chosen_profiles[0].name} needs photos to be calibrated on",
             "add --calibrate DIR",
@@ -172,19 +172,19 @@ def convert_graph(
             "agreement": report.agreement,
             "inputs": [dataclasses.asdict(found) for found in report.inputs],
         },
-        quantisation=_quantisation(export.quantisation, calibration),
+        quantization=_quantization(export.quantization, calibration),
     )
     return VerifiedExport(content, manifest, report)
 
 
 def _check_fit(chosen: Profile, opset: int, calibration: Calibration | None) -> None:
     """Refuse an opset or photos that a profile has no use for, or the lack of them."""
-    if chosen.quantised and opset < LEAST_OPSET:
+    if chosen.quantized and opset < LEAST_OPSET:
         raise UsageError(
             f"profile {chosen.name} can't be written in opset {opset}",
             f"choose {LEAST_OPSET} to {OPSETS[-1]}",
         )
-    if calibration and not chosen.quantised:
+    if calibration and not chosen.quantized:
         raise UsageError(f"profile {chosen.name} is not calibrated", "leave --calibrate out")
 
 
@@ -197,13 +197,13 @@ class Export:
     content : bytes
     skipped : dict of str to str
         Why passes of the profile were left out, by name.
-    quantisation : Quantisation or None
-        What was quantised; None of a float model.
+    quantization : Quantization or None
+        What was quantized; None of a float model.
     """
 
     content: bytes
     skipped: dict[str, str]
-    quantisation: Quantisation | None = None
+    quantization: Quantization | None = None
 
 
 def onnx_model(
@@ -274,17 +274,17 @@ def export_graph(
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Export:
     """Return the ONNX bytes of a frozen graph: tf2onnx's, by a profile, checked, with metadata."""
-    model = onnx_model(graph, network, opset, rounding=not profile.quantised)
+    model = onnx_model(graph, network, opset, rounding=not profile.quantized)
     import onnx
 
     model, skipped = profile.apply(model, network.crop)
     for name, reason in skipped.items():
         log.info("profile %s without %s: %s", profile.name, name, reason)
-    quantisation = None
+    quantization = None
     rounded = any(node.op in FAKE_QUANTIZATION for node in parse_graph(graph).node)
-    if profile.quantised:
+    if profile.quantized:
         calibration = calibration or _without_photos(network)
-        model, quantisation = quantize(
+        model, quantization = quantize(
             model, calibration, trained_ranges=rounded, progress=progress
         )
     _describe(model, graph, network, opset, profile, calibration, fake_quantized=rounded)
@@ -295,7 +295,7 @@ def export_graph(
         reason = str(error).splitlines()[0]
         raise BackendError(f"the export of {graph.source} is invalid: {reason}") from error
     content = bytes(model.SerializeToString(deterministic=True))
-    return Export(content, skipped, quantisation)
+    return Export(content, skipped, quantization)
 
 
 def _describe(
@@ -339,8 +339,8 @@ def _describe(
     onnx.helper.set_model_props(model, dict(sorted(metadata.items())))
 
 
-def _quantisation(
-    found: Quantisation | None, calibration: Calibration | None
+def _quantization(
+    found: Quantization | None, calibration: Calibration | None
 ) -> dict[str, Any] | None:
     if found is None:
         return None

@@ -254,7 +254,7 @@ def try_profiles(model: ModelProto, bare: ModelProto, crop: tuple[int, int]) -> 
     done: dict[tuple[int, tuple[str, ...]], ProfileReport] = {}
     found = []
     for profile in PROFILES.values():
-        start = bare if profile.quantised else model
+        start = bare if profile.quantized else model
         key = id(start), profile.network_passes
         if key not in done:  # int8 has the passes of fast
             done[key] = _tried(profile, start, crop)

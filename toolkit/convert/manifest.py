@@ -49,11 +49,11 @@ class Manifest:
     verification : dict
         ``passed``; the rule's ``near_tie``, or the ``least_agreement`` that was asked for instead
         and the ``agreement`` found; per input what `toolkit verify` reports.
-    quantisation : dict or None
-        Of a quantised profile: ``photos``, the hashes of the decoded photos it was calibrated on;
+    quantization : dict or None
+        Of a quantized profile: ``photos``, the hashes of the decoded photos it was calibrated on;
         ``float_layers`` that stayed float, each with its share of the multiply-adds and the error
         of the logits, relative to their variance, with it and those before it in float;
-        ``error_all`` and ``error``, with all layers quantised and as it is.
+        ``error_all`` and ``error``, with all layers quantized and as it is.
     quality : tuple of dict
         What `toolkit evaluate --record` found, one for each dataset, subject and backend.
     """
@@ -74,7 +74,7 @@ class Manifest:
     verification: dict[str, Any]
     passes: tuple[str, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)
-    quantisation: dict[str, Any] | None = None
+    quantization: dict[str, Any] | None = None
     quality: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> bytes:

@@ -1,9 +1,9 @@
-"""Nearest-neighbour resizing that takes the very pixels TensorFlow takes.
+"""Nearest-neighbor resizing that takes the very pixels TensorFlow takes.
 
 Where an output pixel lies exactly between two input pixels, rounding alone decides which one it
 gets. TensorFlow rounds ``float32(place) * float32(scale)``; runtimes compute the place of ONNX's
 Resize in another order, so that at some sizes a whole row of the label map comes from the
-neighbouring row. These nodes are replaced by TensorFlow's own arithmetic and a Gather.
+neighboring row. These nodes are replaced by TensorFlow's own arithmetic and a Gather.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def exact_nearest(model: ModelProto) -> ModelProto:
-    """Replace every nearest-neighbour Resize by TensorFlow's arithmetic.
+    """Replace every nearest-neighbor Resize by TensorFlow's arithmetic.
 
     Both of TF1's kinds are known, with aligned corners and without; one of TF2's half-pixel kind is
     left as it is.

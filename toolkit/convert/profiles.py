@@ -44,8 +44,8 @@ class Profile:
         Mean share of the pixels, over the inputs of verification, that have TF1's label at least,
         0..1; None: the near-tie rule decides. It is there to catch a broken graph: quality is
         measured against ground truth.
-    quantised : bool
-        Whether it is quantised behind the passes, on calibration photos that the user gives.
+    quantized : bool
+        Whether it is quantized behind the passes, on calibration photos that the user gives.
     """
 
     name: str
@@ -53,12 +53,12 @@ class Profile:
     network_passes: tuple[str, ...] = ()
     required: frozenset[str] = frozenset()
     least_agreement: float | None = None
-    quantised: bool = False
+    quantized: bool = False
 
     @property
     def passes(self) -> tuple[str, ...]:
         """All its passes, as they are written into the export."""
-        return (*self.network_passes, *ALWAYS, *(STATIC_INT8,) * self.quantised)
+        return (*self.network_passes, *ALWAYS, *(STATIC_INT8,) * self.quantized)
 
     def apply(self, model: ModelProto, crop: tuple[int, int]) -> tuple[ModelProto, dict[str, str]]:
         """Transform tf2onnx's model; what comes of it is float.
@@ -116,7 +116,7 @@ _FAST = Profile(
     least_agreement=0.8,
 )
 _PROFILES = (
-    Profile("plain", "what tf2onnx gives, with TensorFlow's nearest-neighbour rounding"),
+    Profile("plain", "what tf2onnx gives, with TensorFlow's nearest-neighbor rounding"),
     Profile(
         "exact",
         "TF1's label map, with less work around the network",
@@ -164,7 +164,7 @@ _PROFILES = (
     ),
     _FAST,
     dataclasses.replace(
-        _FAST, name="int8", about="fast, in bytes; needs --calibrate", quantised=True
+        _FAST, name="int8", about="fast, in bytes; needs --calibrate", quantized=True
     ),
 )
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}

@@ -1,12 +1,12 @@
-"""Static int8: convolutions and additions between quantisation nodes (QDQ).
+"""Static int8: convolutions and additions between quantization nodes (QDQ).
 
 ONNX Runtime's tools do it. Activations are unsigned bytes on the ranges that calibration photos
 reach; weights signed bytes per output channel, of 7 bits: with 8, kernels of processors without
 VNNI saturate where two products are added in 16 bits. What surrounds the network stays float.
 
 Layers that cost accuracy for little time stay float too, at both ends of the network: ONNX Runtime
-runs a float convolution between quantisation nodes in bytes all the same, of one scale for all
-channels. How many it is is measured: each layer of few multiply-adds is left out of quantisation in
+runs a float convolution between quantization nodes in bytes all the same, of one scale for all
+channels. How many it is is measured: each layer of few multiply-adds is left out of quantization in
 addition to those nearer the end, and the error of the logits against the float network's compared.
 """
 
@@ -36,7 +36,7 @@ LEAST_OPSET = 13
 """From here on DequantizeLinear takes a scale per channel."""
 
 QUANTISED = ("Conv", "Add", "Clip", "Relu", "Concat", "GlobalAveragePool")
-"""Operations between quantisation nodes."""
+"""Operations between quantization nodes."""
 
 PROBED = 8
 """Photos that the error is measured on: the first ones."""
@@ -72,7 +72,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Quantisation:
+class Quantization:
     """What was done to a network.
 
     Attributes
@@ -80,7 +80,7 @@ class Quantisation:
     float_layers : tuple of Layer
         Those that stayed float, in the order in which they were chosen.
     error_all, error : float
-        The error with every layer quantised, and as it is.
+        The error with every layer quantized, and as it is.
     trained_ranges : int
         Maps whose range quantization-aware training left in the graph; others are measured.
     """
@@ -97,8 +97,8 @@ def quantize(
     *,
     trained_ranges: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
-) -> tuple[ModelProto, Quantisation]:
-    """Quantise a float export.
+) -> tuple[ModelProto, Quantization]:
+    """Quantize a float export.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def quantize(
     -------
     ModelProto
         The same from the same photos on the same machine.
-    Quantisation
+    Quantization
     """
     ranges = _clips(model) if trained_ranges else {}
     probes = calibration.images[:PROBED]
@@ -123,18 +123,18 @@ def quantize(
     with tempfile.TemporaryDirectory(prefix="toolkit-int8-") as folder:
         outside = _outside(model)
 
-        def quantised(kept_float: Collection[str]) -> ModelProto:
-            return _quantise(model, calibration, ranges, [*outside, *kept_float], Path(folder))
+        def quantized(kept_float: Collection[str]) -> ModelProto:
+            return _quantize(model, calibration, ranges, [*outside, *kept_float], Path(folder))
 
         @functools.cache
         def error_of(kept_float: tuple[str, ...]) -> float:
-            return _error(expected, _run(quantised(kept_float), (logits,), probes))
+            return _error(expected, _run(quantized(kept_float), (logits,), probes))
 
         kept = choose_float(multiply_adds(model, probes[0]), error_of, progress)
         error_all = error_of(())
-        result = quantised([layer.name for layer in kept])
+        result = quantized([layer.name for layer in kept])
     error = kept[-1].error if kept else error_all
-    return result, Quantisation(kept, error_all, error, len(ranges))
+    return result, Quantization(kept, error_all, error, len(ranges))
 
 
 def _clips(model: ModelProto) -> dict[str, tuple[float, float]]:
@@ -198,7 +198,7 @@ def _cheap_end(names: Sequence[str], shares: Mapping[str, float]) -> list[str]:
 def _outside(model: ModelProto) -> list[str]:
     """Return the nodes that lie not between the first convolution and the logits.
 
-    Of the kinds that are quantised there are some, such as the arithmetic that picks pixels.
+    Of the kinds that are quantized there are some, such as the arithmetic that picks pixels.
     """
     first = next(node for node in model.graph.node if node.op_type == "Conv")
     last = _last_convolution(model)
@@ -252,14 +252,14 @@ def _feed(image: NDArray[np.uint8], takes: Collection[str]) -> dict[str, NDArray
     return feed_of(Path("the float export"), image, 0, one_subject=SUBJECT.name in takes)
 
 
-def _quantise(
+def _quantize(
     model: ModelProto,
     calibration: Calibration,
     ranges: Mapping[str, tuple[float, float]],
     kept_float: Collection[str],
     folder: Path,
 ) -> ModelProto:
-    """Quantise all but some layers; what calibration finds is kept in the folder."""
+    """Quantize all but some layers; what calibration finds is kept in the folder."""
     import onnx
     from onnxruntime import quantization
 
@@ -272,9 +272,9 @@ def _quantise(
             return None if image is None else _feed(image, takes)
 
     takes = {value.name for value in model.graph.input}
-    source, path = folder / "float.onnx", folder / "quantised.onnx"
+    source, path = folder / "float.onnx", folder / "quantized.onnx"
     onnx.save(model, source)  # of a model in memory it moves the weights out
-    with quiet("root"):  # it advises to optimise before, which is done
+    with quiet("root"):  # it advises to optimize before, which is done
         quantization.quantize_static(
             source,
             path,
@@ -294,6 +294,6 @@ def _quantise(
                 }
             },
         )
-    quantised = onnx.load(path)
-    del quantised.graph.value_info[:]  # names of unknown sizes count up from call to call
-    return quantised
+    quantized = onnx.load(path)
+    del quantized.graph.value_info[:]  # names of unknown sizes count up from call to call
+    return quantized

@@ -65,7 +65,7 @@ class Truth:
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledPhoto:
+class LabeledPhoto:
     """A photo with its mask as it lies in the file.
 
     Attributes
@@ -129,7 +129,7 @@ class Dataset:
         """Return the dataset of its first photos by name; all of them without a count."""
         return Dataset(self.path, self.layout, self.items[:count])
 
-    def read(self, item: Item) -> LabelledPhoto:
+    def read(self, item: Item) -> LabeledPhoto:
         """Read a photo and its mask, and check that they fit.
 
         Raises
@@ -143,14 +143,14 @@ class Dataset:
         if mask.shape != bgr.shape[:2]:
             raise _wrong_size(item, mask, bgr)
         _check_values(item.mask, mask, self.layout)
-        return LabelledPhoto(item.name, bgr, mask, self.layout)
+        return LabeledPhoto(item.name, bgr, mask, self.layout)
 
 
 def voc_labels() -> tuple[str, ...]:
-    """Return PASCAL VOC's labels by number: those of the catalogue's official network."""
+    """Return PASCAL VOC's labels by number: those of the catalog's official network."""
     labels = load_catalog().default.labels
     if labels is None:
-        raise RuntimeError("the catalogue's official network has no labels")
+        raise RuntimeError("the catalog's official network has no labels")
     return labels
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from toolkit.evaluate.schema import Evaluation, summarise
+from toolkit.evaluate.schema import Evaluation, summarize
 from toolkit.schema.records import RecordError, read_record
 from toolkit.schema.serialization import FileFormat
 
@@ -16,7 +16,7 @@ def to_document(evaluation: Evaluation) -> dict[str, Any]:
     return EVALUATION.document(
         {
             **dataclasses.asdict(evaluation),
-            "summary": [dataclasses.asdict(summarise(variant)) for variant in evaluation.variants],
+            "summary": [dataclasses.asdict(summarize(variant)) for variant in evaluation.variants],
         }
     )
 

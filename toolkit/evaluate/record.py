@@ -9,7 +9,7 @@ from typing import Any
 
 from toolkit import __version__
 from toolkit.convert.manifest import manifest_path, read_manifest
-from toolkit.evaluate.schema import Evaluation, VariantQuality, summarise
+from toolkit.evaluate.schema import Evaluation, VariantQuality, summarize
 from toolkit.files.atomic import write_atomically
 from toolkit.hub.store import Store
 
@@ -60,7 +60,7 @@ def record_quality(
 
 
 def _entry(judged: VariantQuality, evaluation: Evaluation) -> dict[str, Any]:
-    summary = summarise(judged)
+    summary = summarize(judged)
     return {
         "dataset": evaluation.dataset.name,
         "dataset_sha256": evaluation.dataset.sha256,

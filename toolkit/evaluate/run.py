@@ -24,7 +24,7 @@ from toolkit.errors import (
     MissingDependencyError,
     UsageError,
 )
-from toolkit.evaluate.dataset import Dataset, LabelledPhoto, hash_of, voc_number
+from toolkit.evaluate.dataset import Dataset, LabeledPhoto, hash_of, voc_number
 from toolkit.evaluate.metrics import TOLERANCE, boundary_f, confusion, count_pixels
 from toolkit.evaluate.record import record_quality
 from toolkit.evaluate.schema import (
@@ -54,14 +54,14 @@ class Judged:
     ----------
     variant : str
         Its name.
-    photo : LabelledPhoto
+    photo : LabeledPhoto
     subject, ignored, found : (H, W) bool
         The ground truth, and the variant's mask.
     quality : PhotoQuality
     """
 
     variant: str
-    photo: LabelledPhoto
+    photo: LabeledPhoto
     subject: NDArray[np.bool_]
     ignored: NDArray[np.bool_]
     found: NDArray[np.bool_]
@@ -176,7 +176,7 @@ def run_evaluation(
                 judged = _judge_variant(prepared, chosen, settings, voc_label, step, seen)
                 evaluation = replace(evaluation, variants=(*evaluation.variants, judged))
                 if record and prepared.model.onnx_sha256:
-                    record_quality(prepared.artefact, judged, evaluation, store or Store.default())
+                    record_quality(prepared.artifact, judged, evaluation, store or Store.default())
             except (BackendError, MissingDependencyError, GraphError, ExportError) as error:
                 refused = Skipped(prepared.name, str(error), asked=True)
                 evaluation = replace(evaluation, skipped=(*evaluation.skipped, refused))
@@ -190,7 +190,7 @@ def _apart(
     """Leave out what can not be read, or was calibrated on photos it would be judged on."""
     fit, refused = [], []
     for prepared in prepared_variants:
-        path = prepared.artefact
+        path = prepared.artifact
         try:
             calibrated_on = calibration_of(path) if path.suffix == ".onnx" else frozenset()
         except ExportError as error:
@@ -248,7 +248,7 @@ def _judge_variant(
     subject = dataset.labels[voc_label] if dataset.labels else settings.subject
     variant = prepared.variant
     opening = find_backend(variant.backend).open_file(
-        prepared.artefact,
+        prepared.artifact,
         name=prepared.model.name,
         labels=prepared.labels,
         trusted=prepared.trusted,
@@ -290,7 +290,7 @@ def _judge_variant(
 def _judge(
     variant: str,
     number: int,
-    photo: LabelledPhoto,
+    photo: LabeledPhoto,
     labels: NDArray[np.integer[Any]],
     label: int,
     voc_label: int,

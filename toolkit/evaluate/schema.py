@@ -133,7 +133,7 @@ class VariantQuality:
     photos : tuple of PhotoQuality
         One for each of the evaluation's.
     classes : tuple of ClassQuality
-        Empty where not every pixel is labelled, or the network has other labels.
+        Empty where not every pixel is labeled, or the network has other labels.
     """
 
     name: str
@@ -242,7 +242,7 @@ class QualitySummary:
     mean_class_iou: float | None
 
 
-def summarise(variant: VariantQuality) -> QualitySummary:
+def summarize(variant: VariantQuality) -> QualitySummary:
     """Put a variant's photos into a few numbers."""
     ious = [photo.iou for photo in variant.photos if photo.iou is not None]
     edges = [photo.boundary_f for photo in variant.photos if photo.boundary_f is not None]

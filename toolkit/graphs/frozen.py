@@ -24,7 +24,7 @@ class FrozenGraph:
     source : Path
         The file it was read from, for messages.
     data : bytes
-        A serialised GraphDef.
+        A serialized GraphDef.
     labels : tuple of str or None
         Label names where they are known from elsewhere; None: named by their count.
     trusted : bool

@@ -78,7 +78,7 @@ def parse_graph(graph: FrozenGraph) -> GraphDef:
         graph_def.ParseFromString(graph.data)
     except DecodeError as error:
         raise GraphError(
-            graph.source, "is not a serialised GraphDef", "give a frozen_inference_graph.pb"
+            graph.source, "is not a serialized GraphDef", "give a frozen_inference_graph.pb"
         ) from error
     if not graph_def.node:
         raise GraphError(

@@ -18,7 +18,7 @@ GRAPH_FILE = "frozen_inference_graph.pb"
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A catalogue entry: an archive that can be fetched.
+    """A catalog entry: an archive that can be fetched.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class ModelSpec:
         Bytes of the archive; None where the publisher gives none.
     sha256 : str or None
         Of the archive; None means: pinned on first use.
-    licence : str
+    license : str
         SPDX identifier.
     crop : (int, int) or None
         Height and width of the network's crop; None where only the graph knows.
@@ -47,7 +47,7 @@ class ModelSpec:
     urls: tuple[str, ...]
     size: int | None
     sha256: str | None
-    licence: str
+    license: str
     crop: tuple[int, int] | None
     labels: tuple[str, ...] | None
     default: bool
@@ -64,7 +64,7 @@ class BundledModel:
 
     Attributes
     ----------
-    name, about, licence : str
+    name, about, license : str
         As in `ModelSpec`.
     graph, onnx : Path
         The frozen graph and its ONNX export.
@@ -74,7 +74,7 @@ class BundledModel:
 
     name: str
     about: str
-    licence: str
+    license: str
     graph: Path
     onnx: Path
     network: Network
@@ -87,7 +87,7 @@ class Catalog:
     Attributes
     ----------
     models : mapping of str to ModelSpec
-        By name, in the catalogue's order.
+        By name, in the catalog's order.
     bundled : BundledModel
         The one that needs no fetch.
     """
@@ -109,7 +109,7 @@ def source_tree() -> Path | None:
 
 
 def bundled_folder() -> Path:
-    """Return the folder of the catalogue and the bundled network: in the tree or in the wheel."""
+    """Return the folder of the catalog and the bundled network: in the tree or in the wheel."""
     root = source_tree()
     return root / "models" if root else Path(__file__).resolve().parents[1] / "_models"
 
@@ -136,7 +136,7 @@ def load_catalog(folder: Path | None = None) -> Catalog:
         bundled=BundledModel(
             name=bundled["name"],
             about=bundled["about"],
-            licence=bundled["licence"],
+            license=bundled["license"],
             graph=home / bundled["graph"],
             onnx=home / bundled["onnx"],
             network=Network(_crop(bundled["crop"]), LABEL_SETS[bundled["labels"]]),
@@ -151,7 +151,7 @@ def _spec(entry: dict[str, Any]) -> ModelSpec:
         urls=tuple(entry["urls"]),
         size=entry.get("size"),
         sha256=entry.get("sha256"),
-        licence=entry["licence"],
+        license=entry["license"],
         crop=_crop(entry["crop"]) if "crop" in entry else None,
         labels=LABEL_SETS[entry["labels"]] if "labels" in entry else None,
         default=entry.get("default", False),

@@ -136,7 +136,7 @@ def ensure_export(
     found, outdated = _find_exports(model, None, store, variants)
     if found is not None:
         return found
-    if chosen.quantised:
+    if chosen.quantized:
         raise ModelNotFoundError(
             f"there is no {chosen.name} export of {model.name} yet",
             f"toolkit convert {model.name} --profile {chosen.name} --calibrate DIR makes it from "

@@ -1,7 +1,7 @@
 """From an archive, a graph or a SavedModel, wherever it lies, to a checked graph in the store.
 
 Origins are asked in this order: the one given; the store; ``TOOLKIT_MIRROR``, a folder or URL
-prefix that holds archives by file name; the catalogue's URLs. Nothing is visible in the store
+prefix that holds archives by file name; the catalog's URLs. Nothing is visible in the store
 before the archive's hash, its content and the graph's contract have been checked.
 """
 
@@ -85,7 +85,7 @@ def fetch_model(
     Parameters
     ----------
     name : str, optional
-        By default the origin's file name without ``.tar.gz`` or ``.pb``, or else the catalogue's
+        By default the origin's file name without ``.tar.gz`` or ``.pb``, or else the catalog's
         default.
     origin : str or Path, optional
         Path or URL of an archive with a frozen graph or a SavedModel, of a ``.pb``, or path of a
@@ -287,7 +287,7 @@ class _Job:
             graph_size=len(graph.data),
             crop=contract.network.crop,
             labels=contract.network.labels,
-            pin="catalogue" if self.spec and self.spec.sha256 else "first use",
+            pin="catalog" if self.spec and self.spec.sha256 else "first use",
             fetched_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             input=adopted.input,
             output=adopted.output,
@@ -318,7 +318,7 @@ class _Job:
                     str(shown),
                     self.spec.sha256,
                     sha256,
-                    "the catalogue pins the first; this file is damaged, incomplete or another "
+                    "the catalog pins the first; this file is damaged, incomplete or another "
                     "one under that name: get it again, or give another origin with --from",
                 )
         elif self.record and sha256 != self.record.archive_sha256:
@@ -370,7 +370,7 @@ def _intact(store: Store, name: str, spec: ModelSpec | None) -> Source | None:
             str(store.source_path(name)),
             spec.sha256,
             record.archive_sha256,
-            "the catalogue pins the first, the store was filled from another archive: "
+            "the catalog pins the first, the store was filled from another archive: "
             f"toolkit models --remove {name}, then fetch it again",
         )
     path = store.graph_path(name)
@@ -390,7 +390,7 @@ def _origins(name: str, spec: ModelSpec | None) -> list[str | Path]:
         origins.extend(spec.urls[:1] if is_offline() else spec.urls)
     if not origins:
         raise ModelNotFoundError(
-            f"{name} is neither in the catalogue nor in the store",
+            f"{name} is neither in the catalog nor in the store",
             "`toolkit models` lists what is; bring another one with --from PATH|URL",
         )
     return origins

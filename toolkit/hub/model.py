@@ -35,7 +35,7 @@ class Model:
     about : str
         One line for people.
     labels : tuple of str or None
-        Label names where the catalogue or the store knows them.
+        Label names where the catalog or the store knows them.
     trusted : bool
         Whether the user vouched for the graph's operations.
     export : Path or None

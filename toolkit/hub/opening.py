@@ -11,7 +11,7 @@ from toolkit.hub.model import Model
 from toolkit.hub.store import Store
 
 
-def find_artefact(
+def find_artifact(
     model: Model, name: str = "onnx", *, logits: bool = False, store: Store | None = None
 ) -> FrozenGraph | Path:
     """Return what a backend runs of a model; an export is made first where there is none.
@@ -32,7 +32,7 @@ def find_artefact(
         Whatever stands in the way, named.
     """
     spec = find_backend(name)
-    if spec.artefact == "graph":
+    if spec.artifact == "graph":
         return model.graph(store)
     return ensure_export(model, store, profile=spec.profile, logits=logits)
 
@@ -73,5 +73,5 @@ def open_backend(
     ToolkitError
         Whatever stands in the way, named.
     """
-    artefact = find_artefact(model, name, logits=logits, store=store)
-    return load_backend(name, artefact, threads=threads, provider=provider)
+    artifact = find_artifact(model, name, logits=logits, store=store)
+    return load_backend(name, artifact, threads=threads, provider=provider)

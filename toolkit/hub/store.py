@@ -1,4 +1,4 @@
-"""Where artefacts lie: the store's folders, its records and its locks.
+"""Where artifacts lie: the store's folders, its records and its locks.
 
 ::
 
@@ -72,7 +72,7 @@ class Source:
         Height and width of the network's crop, pixels.
     labels : tuple of str
         Label names; a label's place is its number.
-    pin : {"catalogue", "first use"}
+    pin : {"catalog", "first use"}
         Where the archive's expected hash came from.
     fetched_at : str
         ISO 8601, UTC.

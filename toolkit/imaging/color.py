@@ -65,7 +65,7 @@ def _to_srgb(path: Path, image: Image.Image) -> ImageCmsTransform | None:
             own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             return ImageCms.buildTransform(own, srgb, image.mode, "RGB")
         except (ImageCms.PyCMSError, OSError) as error:
-            log.warning("%s: its colour profile can't be used (%s)", path, error)
+            log.warning("%s: its color profile can't be used (%s)", path, error)
     if image.mode == "LAB":
         return ImageCms.buildTransform(ImageCms.createProfile("LAB"), srgb, "LAB", "RGB")
     return None
@@ -99,7 +99,7 @@ def _pixels(
 
 
 def _with_shallow_gray(path: Path, image: Image.Image) -> Image.Image:
-    """Keep the upper byte of 16-bit gray; Pillow itself does so for 16-bit colour."""
+    """Keep the upper byte of 16-bit gray; Pillow itself does so for 16-bit color."""
     if image.mode == "F":
         raise PhotoError(path, "has floating-point pixels", "save it with 8 or 16 bits")
     if not image.mode.startswith("I"):

@@ -72,7 +72,7 @@ def read_photo(
     """Read a photo of any common format.
 
     The EXIF orientation is applied; of an animation the first frame is taken; of 16 bits the upper
-    8 are kept. CMYK and L*a*b* become sRGB, by the file's colour profile if it has one; RGB is left
+    8 are kept. CMYK and L*a*b* become sRGB, by the file's color profile if it has one; RGB is left
     as it is. Metadata that is broken is left out, with a warning in the log.
 
     Parameters
@@ -115,7 +115,7 @@ def _decode(path: Path, limit: int, *, sixteen_bit: bool) -> Photo[np.uint8] | P
             image.load()
             metadata = metadata_of(path, image)  # before turning, which Pillow writes into it
             exact = None
-            # Pillow takes a transparent colour of 16 bits for one of 8.
+            # Pillow takes a transparent color of 16 bits for one of 8.
             if of_16_bits and (sixteen_bit or "transparency" in image.info):
                 exact = all_bits(path, image, orientation if of_tiff else left_to_turn(image))
             if exact is None:

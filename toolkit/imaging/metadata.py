@@ -1,7 +1,7 @@
-"""What a photo's file says beside its pixels: colour profile, EXIF, XMP.
+"""What a photo's file says beside its pixels: color profile, EXIF, XMP.
 
 It is put into the encoded file, so that the pixels are the same bytes with and without it. Pillow
-can't write colour of 16 bits. OpenCV's `imencodeWithMetadata` is right for WebP, but of JPEG it
+can't write color of 16 bits. OpenCV's `imencodeWithMetadata` is right for WebP, but of JPEG it
 drops XMP and fails on a profile over 64 KB, in PNG it writes XMP where few look for it and fails on
 a profile that libpng dislikes, and of TIFF it writes none.
 """
@@ -53,7 +53,7 @@ class Metadata:
     Attributes
     ----------
     icc_profile : bytes or None
-        The colour profile, of RGB: what is read is colour, whatever the file holds.
+        The color profile, of RGB: what is read is color, whatever the file holds.
     exif : bytes or None
         EXIF from its TIFF header on, without what JPEG has before it. Its orientation is 1, it has
         no thumbnail.
@@ -72,7 +72,7 @@ def metadata_of(path: Path, image: Image.Image) -> Metadata:
     What is broken is left out, with a warning in the log.
     """
     return Metadata(
-        icc_profile=_tried(path, "colour profile", lambda: _rgb_profile(image)),
+        icc_profile=_tried(path, "color profile", lambda: _rgb_profile(image)),
         exif=_tried(path, "EXIF", lambda: _exif(path, image)),
         xmp=_tried(path, "XMP", lambda: _upright_xmp(image)),
     )
@@ -169,7 +169,7 @@ def jpeg_with(encoded: bytes, metadata: Metadata) -> bytes:
     step = _SEGMENT - 14
     parts = [profile[start : start + step] for start in range(0, len(profile), step)]
     if len(parts) > 255:
-        log.warning("JPEG holds 16 MB of colour profile: %d bytes are left out", len(profile))
+        log.warning("JPEG holds 16 MB of color profile: %d bytes are left out", len(profile))
         parts = []
     for number, part in enumerate(parts, start=1):
         segments += _segment(0xE2, b"ICC_PROFILE\0" + bytes((number, len(parts))) + part)

@@ -27,7 +27,7 @@ class Photo(Generic[Level]):
     alpha : (H, W) uint8 or None
         0 transparent, 255 opaque; None where the file has no transparency. Of `bgr`'s depth.
     metadata : Metadata
-        Colour profile, EXIF and XMP, of an upright photo.
+        Color profile, EXIF and XMP, of an upright photo.
     """
 
     bgr: NDArray[Level]

@@ -1,4 +1,4 @@
-"""Photos of 16 bits, which Pillow has no colour of: OpenCV decodes them once more."""
+"""Photos of 16 bits, which Pillow has no color of: OpenCV decodes them once more."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def has_16_bits(path: Path, image: Image.Image) -> bool:
         and set(tags.get(_SAMPLE_FORMAT, (1,))) == {1}  # unsigned
         and tags.get(_PHOTOMETRIC) in {1, 2}  # gray from black, RGB
         and tags.get(_PLANAR, 1) == 1
-        and 1 not in tags.get(_EXTRA_SAMPLES, ())  # alpha multiplied into the colours
+        and 1 not in tags.get(_EXTRA_SAMPLES, ())  # alpha multiplied into the colors
     )
 
 

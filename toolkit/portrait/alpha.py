@@ -2,8 +2,8 @@
 
 A network answers on a coarse grid: one score for each 8x8 pixels of a reduced photo. The guided
 filter (He, Sun and Tang, 2010; on a reduced photo 2015) finds, around each pixel, the linear
-function of the colour that explains the coarse answer best, and applies it to the photo's own
-pixels: where colours change, alpha changes.
+function of the color that explains the coarse answer best, and applies it to the photo's own
+pixels: where colors change, alpha changes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RADIUS = 4
 """Of the guided filter's window on the reduced photo, pixels: about the grid of the logits."""
 
 EPSILON = 1e-3
-"""How much variance of colour, of 0..1, is an edge."""
+"""How much variance of color, of 0..1, is an edge."""
 
 CONTRAST = 2.0
 """The filter's answer is spread about 1/2 by this and cut at 0 and 1: it leaves haze otherwise."""
@@ -48,14 +48,14 @@ SURE = 0.9
 
 @dataclass(frozen=True, eq=False)
 class RefinedAlpha:
-    """Alpha as a linear function of a pixel's colour, which changes slowly over the photo.
+    """Alpha as a linear function of a pixel's color, which changes slowly over the photo.
 
     Attributes
     ----------
     function : (h, w, 4) float32
         On a reduced photo: factors of blue, green and red of 0..1, and what is added.
     inside, outside : (h, w) bool
-        Where alpha is 1, and 0, whatever the colour.
+        Where alpha is 1, and 0, whatever the color.
     """
 
     function: Float
@@ -160,14 +160,13 @@ def _guided(guide: NDArray[np.uint8], coarse: Float) -> RefinedAlpha:
     def mean(plane: Plane) -> Float:
         return np.asarray(cv2.blur(plane, window), np.float32)
 
-    colour = [np.ascontiguousarray(guide[..., place], np.float32) / 255 for place in (2, 1, 0)]
-    means, answer = [mean(plane) for plane in colour], mean(coarse)
+    color = [np.ascontiguousarray(guide[..., place], np.float32) / 255 for place in (2, 1, 0)]
+    means, answer = [mean(plane) for plane in color], mean(coarse)
     covariance = [
-        mean(plane * coarse) - average * answer
-        for plane, average in zip(colour, means, strict=True)
+        mean(plane * coarse) - average * answer for plane, average in zip(color, means, strict=True)
     ]
     spread = [
-        mean(colour[one] * colour[other])
+        mean(color[one] * color[other])
         - means[one] * means[other]
         + np.float32(EPSILON * (one == other))
         for one, other in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
@@ -176,12 +175,12 @@ def _guided(guide: NDArray[np.uint8], coarse: Float) -> RefinedAlpha:
     offset = answer - sum(factor * plane for factor, plane in zip(slope, means, strict=True))
     slope = [CONTRAST * mean(factor) for factor in slope]
     offset = CONTRAST * mean(offset) + (1 - CONTRAST) / 2
-    return _cut(slope, offset, colour)
+    return _cut(slope, offset, color)
 
 
-def _cut(slope: Sequence[Plane], offset: Plane, colour: Sequence[Plane]) -> RefinedAlpha:
+def _cut(slope: Sequence[Plane], offset: Plane, color: Sequence[Plane]) -> RefinedAlpha:
     """Make the function 0 or 1 where it is beyond them all around: most of a photo is."""
-    here = sum((factor * plane for factor, plane in zip(slope, colour, strict=True)), offset)
+    here = sum((factor * plane for factor, plane in zip(slope, color, strict=True)), offset)
     around = np.ones((5, 5), np.uint8)
     inside = np.asarray(cv2.erode(here, around)) >= 1
     outside = np.asarray(cv2.dilate(here, around)) <= 0

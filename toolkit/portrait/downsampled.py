@@ -1,6 +1,6 @@
 """The blurred background of a photo, computed on a reduced photo and enlarged.
 
-A wide blur needs few pixels. The photo is reduced by an odd factor on a grid about its centre, so
+A wide blur needs few pixels. The photo is reduced by an odd factor on a grid about its center, so
 that a turned photo gives the turned blur.
 """
 
@@ -23,7 +23,7 @@ BAND_ROWS = 64
 
 @dataclass(frozen=True)
 class Axis:
-    """Blocks of pixels along a side of a photo, which they cover about its centre.
+    """Blocks of pixels along a side of a photo, which they cover about its center.
 
     Attributes
     ----------

@@ -1,8 +1,8 @@
 """Blurs of a photo that leave the subject out, at any strength in about the same time.
 
-Each pixel of the background becomes the weighted mean of the background around it: a normalised
+Each pixel of the background becomes the weighted mean of the background around it: a normalized
 convolution (Knutsson and Westin, 1993). What the subject covers has no weight, so none of its
-colour, nor the black of a hole, gets into the background.
+color, nor the black of a hole, gets into the background.
 
 A wide blur is computed on a reduced photo: see `toolkit.portrait.downsampled` and `half`.
 """

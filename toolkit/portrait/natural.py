@@ -33,7 +33,7 @@ Kind = Literal["subject", "background", "beside", "edge"]
 
 @dataclass(frozen=True)
 class Run:
-    """Neighbouring tiles of one kind."""
+    """Neighboring tiles of one kind."""
 
     rows: slice
     columns: slice
@@ -62,7 +62,7 @@ def natural_portrait(
     blur : Blur
     depth : float
         0: all of the background is blurred alike. Up to 1: the ground nears the subject's sharpness
-        towards its feet.
+        toward its feet.
     ground : (int, int), optional
         The rows between which the ground comes nearer: the horizon and the subject's feet. Needed
         where `depth` is not 0.
@@ -183,7 +183,7 @@ def _with_ground(
     ground: tuple[int, int],
     timer: StageTimer,
 ) -> Pixels:
-    """Blend towards a weaker blur and the photo itself, row by row down to the subject's feet."""
+    """Blend toward a weaker blur and the photo itself, row by row down to the subject's feet."""
     near = nearness(np.arange(photo.shape[0]), depth, ground)
     weaker = _at_one_depth(photo, alpha, blur.weaker, timer)
     with timer("composite"):

@@ -85,7 +85,7 @@ class Natural:
     edge : {"guided", "watershed", "none"}
         See `toolkit.portrait.alpha.refine`.
     depth : float
-        0..1: how much nearer the ground comes towards the subject's feet.
+        0..1: how much nearer the ground comes toward the subject's feet.
     """
 
     kernel: Kernel = "lens"

@@ -55,7 +55,7 @@ class PyramidBackground(Background):
         """Return a part of an image like `small` at the photo's size."""
         spans, kept = [], []
         for part in (rows, columns):
-            first = max(part.start // 2 - 1, 0)  # one more on each side: its neighbours count
+            first = max(part.start // 2 - 1, 0)  # one more on each side: its neighbors count
             spans.append(slice(first, part.stop // 2 + 2))
             kept.append(slice(part.start - 2 * first, part.stop - 2 * first))
         return np.asarray(cv2.pyrUp(small[tuple(spans)])[tuple(kept)], small.dtype)
@@ -70,7 +70,7 @@ def _pyramid_down(photo: Pixels, alpha: NDArray[np.uint8]) -> tuple[Float, Float
     step = BAND_ROWS // 2
     for row in range(0, count, step):
         stop = min(row + step, count)
-        above = min(row, 1)  # one that is not kept: its neighbours count
+        above = min(row, 1)  # one that is not kept: its neighbors count
         band = slice(2 * (row - above), min(2 * stop + 1, height))
         kept = slice(above, above + stop - row)
         levels = photo[band].astype(np.float32)

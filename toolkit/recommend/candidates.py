@@ -113,7 +113,7 @@ def find_candidates(
 
 def _combinations(model: Model) -> Iterator[tuple[str | None, list[Variant]]]:
     """Yield each profile, or none, with what runs it."""
-    on_export = [name for name, spec in BACKENDS.items() if spec.artefact == "onnx"]
+    on_export = [name for name, spec in BACKENDS.items() if spec.artifact == "onnx"]
     if model.kind == "onnx":
         yield None, [Variant(name, model.argument) for name in on_export]
         return

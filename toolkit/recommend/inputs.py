@@ -37,7 +37,7 @@ def require_label(candidates: Sequence[Candidate], subject: str) -> None:
         prepared = candidate.prepared
         try:
             opening = find_backend(prepared.variant.backend).open_file(
-                prepared.artefact,
+                prepared.artifact,
                 name=prepared.model.name,
                 labels=prepared.labels,
                 trusted=prepared.trusted,

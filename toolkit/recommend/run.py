@@ -24,7 +24,7 @@ from toolkit.bench.variants import Variant
 from toolkit.errors import BackendError
 from toolkit.evaluate.dataset import Dataset
 from toolkit.evaluate.run import run_evaluation
-from toolkit.evaluate.schema import Evaluation, summarise
+from toolkit.evaluate.schema import Evaluation, summarize
 from toolkit.files.atomic import discard
 from toolkit.host import available_cores, host_facts
 from toolkit.hub.model import Model
@@ -184,7 +184,7 @@ class _Work:
     @property
     def ious(self) -> dict[str, float]:
         """Mean IoU, by the name the masks are judged under."""
-        found = ((one.name, summarise(one).mean_iou) for one in self.evaluation.variants)
+        found = ((one.name, summarize(one).mean_iou) for one in self.evaluation.variants)
         return {name: iou for name, iou in found if iou is not None}
 
     def settings(self, settings: Settings, *, rounds: int) -> Settings:

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 """Red, green, blue, 0..255."""
 
-PAPER: Colour = (250, 250, 248)
-INK: Colour = (32, 34, 38)
-FAINT: Colour = (118, 122, 128)
-EDGE: Colour = (205, 207, 210)
+PAPER: Color = (250, 250, 248)
+INK: Color = (32, 34, 38)
+FAINT: Color = (118, 122, 128)
+EDGE: Color = (205, 207, 210)
 
 MARGIN = 24
 GAP = 16
@@ -49,9 +49,9 @@ class Tile:
 
 @dataclass(frozen=True)
 class LegendItem:
-    """A colour and what it means."""
+    """A color and what it means."""
 
-    colour: Colour
+    color: Color
     text: str
 
 
@@ -159,7 +159,7 @@ def _draw_legend(
     x, y = at
     for item in items:
         top = y + (TEXT - SWATCH) // 2 + 3
-        draw.rectangle((x, top, x + SWATCH, top + SWATCH), fill=item.colour, outline=EDGE)
+        draw.rectangle((x, top, x + SWATCH, top + SWATCH), fill=item.color, outline=EDGE)
         draw.text((x + SWATCH + 8, y), item.text, fill=INK, font=_font())
         x += _item_width(item)
 

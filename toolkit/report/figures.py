@@ -1,6 +1,6 @@
-"""Numbers into SVG that sits in a page: sharp at any size, its colours the page's own.
+"""Numbers into SVG that sits in a page: sharp at any size, its colors the page's own.
 
-Text stays text, in the page's font. Colours are CSS variables, so that a dark page is dark in its
+Text stays text, in the page's font. Colors are CSS variables, so that a dark page is dark in its
 figures too: while Matplotlib draws, stand-ins hold their places. Layout is in inches and measures
 no text, and ids come from a fixed salt: the same numbers give the same bytes.
 """
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 WIDTH = 4.4
 """Inches; at 96 pixels each it fits a phone's page almost one to one."""
-COLOURS = 8
-"""How many variants get a colour of their own before colours come round again."""
+COLORS = 8
+"""How many variants get a color of their own before colors come round again."""
 EDGE = 0.08
 LONGEST_NAME = 22
 TEXT, SMALL = 11.5, 10.5
@@ -31,7 +31,7 @@ TEXT, SMALL = 11.5, 10.5
 # Stand-ins and what each becomes.
 _INK, _FAINT, _LINE = "#010203", "#010204", "#010205"
 _PALETTE = {_INK: "var(--ink)", _FAINT: "var(--faint)", _LINE: "var(--line)"} | {
-    f"#0a0b{number:02x}": f"var(--v{number})" for number in range(COLOURS)
+    f"#0a0b{number:02x}": f"var(--v{number})" for number in range(COLORS)
 }
 _STAND_IN = re.compile("|".join(_PALETTE))
 
@@ -50,8 +50,8 @@ class Row:
     Attributes
     ----------
     name : str
-    colour : int
-        Place of its colour.
+    color : int
+        Place of its color.
     values : tuple of float
         What is drawn as dots, in order.
     middle : float
@@ -62,7 +62,7 @@ class Row:
     """
 
     name: str
-    colour: int
+    color: int
     middle: float
     label: str
     values: tuple[float, ...] = ()
@@ -109,16 +109,16 @@ def _strips(axes: Axes, rows: Sequence[Row], unit: str) -> None:
     axes.set_axisbelow(True)
     axes.set_xlabel(unit, color=_FAINT, fontsize=SMALL, labelpad=2)
     for place, row in enumerate(rows):
-        colour = _colour(row.colour)
+        color = _color(row.color)
         _headline(axes, place + 0.22, row)
         # from the first round at the top to the last at the bottom: a drift shows as a slope
         steps = max(len(row.values) - 1, 1)
         heights = [place + 0.40 + 0.24 * number / steps for number in range(len(row.values))]
         axes.plot(
-            row.values, heights, "o", color=colour, markersize=4.5, markeredgewidth=0, alpha=0.6
+            row.values, heights, "o", color=color, markersize=4.5, markeredgewidth=0, alpha=0.6
         )
         if row.low is not None and row.high is not None:
-            axes.plot([row.low, row.high], [place + 0.80] * 2, color=colour, linewidth=3)
+            axes.plot([row.low, row.high], [place + 0.80] * 2, color=color, linewidth=3)
         axes.plot([row.middle], [place + 0.80], "|", color=_INK, markersize=10, markeredgewidth=2)
 
 
@@ -128,8 +128,8 @@ class Mark:
 
     Attributes
     ----------
-    colour : int
-        Place of its colour.
+    color : int
+        Place of its color.
     x, y : float
     low, high : float or None
         The interval of x.
@@ -137,7 +137,7 @@ class Mark:
         Drawn hollow.
     """
 
-    colour: int
+    color: int
     x: float
     y: float
     low: float | None = None
@@ -190,15 +190,15 @@ def pareto_plot(name: str, marks: Sequence[Mark], across: str, up: str) -> str:
             linewidth=1,
         )
         for mark in marks:
-            colour = _colour(mark.colour)
+            color = _color(mark.color)
             if mark.low is not None and mark.high is not None:
-                axes.plot([mark.low, mark.high], [mark.y] * 2, color=colour, linewidth=2)
+                axes.plot([mark.low, mark.high], [mark.y] * 2, color=color, linewidth=2)
             axes.plot(
                 *([mark.x], [mark.y], "o"),
-                color=colour,
+                color=color,
                 markersize=9,
                 markeredgewidth=2,
-                markerfacecolor="none" if mark.dominated else colour,
+                markerfacecolor="none" if mark.dominated else color,
             )
     return page.svg()
 
@@ -252,7 +252,7 @@ def _bar_group(axes: Axes, title: str, rows: Sequence[Row]) -> None:
     axes.text(0, -0.35, title, color=_INK, fontsize=TEXT, weight="bold", parse_math=False)
     for place, row in enumerate(rows):
         middle = place + 0.5
-        axes.barh(middle, row.middle, height=0.72, color=_colour(row.colour))
+        axes.barh(middle, row.middle, height=0.72, color=_color(row.color))
         if row.low is not None and row.high is not None:
             axes.plot([row.low, row.high], [middle] * 2, color=_INK, linewidth=1)
         axes.text(
@@ -345,5 +345,5 @@ def _headline(axes: Axes, y: float, row: Row) -> None:
         )
 
 
-def _colour(place: int) -> str:
-    return f"#0a0b{place % COLOURS:02x}"
+def _color(place: int) -> str:
+    return f"#0a0b{place % COLORS:02x}"

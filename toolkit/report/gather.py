@@ -8,9 +8,9 @@ from statistics import median
 
 from toolkit.bench.pareto import dominators, times_by_round
 from toolkit.bench.schema import STAGES, WHOLE, BenchReport, Round, VariantTimes
-from toolkit.bench.statistics import process_median, summarise
+from toolkit.bench.statistics import process_median, summarize
 from toolkit.evaluate.schema import Evaluation, VariantQuality
-from toolkit.evaluate.schema import summarise as summarise_quality
+from toolkit.evaluate.schema import summarize as summarize_quality
 from toolkit.report.view import (
     Estimate,
     Measurement,
@@ -64,7 +64,7 @@ def measurement_of(
         problems=tuple((failure.problem, failure.stderr) for failure in report.failures),
         warnings=tuple(
             f"{warning.variant} on {report.photos[warning.photo].name}: {warning.text}."
-            for warning in summarise(report).warnings
+            for warning in summarize(report).warnings
         ),
         raw=tuple(_raw(report)),
         frontiers=tuple(
@@ -147,7 +147,7 @@ def pareto_front_of(
     without = {name for name, _ in unjoined}
     joined = [place for place, one in enumerate(report.variants) if one.name not in without]
     times = {place: times_by_round(report.variants[place], photo) for place in joined}
-    quality = {place: summarise_quality(judged[report.variants[place].name]) for place in joined}
+    quality = {place: summarize_quality(judged[report.variants[place].name]) for place in joined}
     iou = {place: one.mean_iou or 0.0 for place, one in quality.items()}
     order = sorted(joined, key=lambda place: median(times[place].values()))
     found = dominators([times[place] for place in joined], [iou[place] for place in joined])

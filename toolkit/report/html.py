@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from toolkit.errors import MissingDependencyError
-from toolkit.report.figures import COLOURS, Mark, Row, bars, pareto_plot, strip_plot
+from toolkit.report.figures import COLORS, Mark, Row, bars, pareto_plot, strip_plot
 from toolkit.report.view import (
     Estimate,
     Measurement,
@@ -75,7 +75,7 @@ def render_page(
         title=title or f"Benchmark of {', '.join(names)}",
         measurements=measurements,
         photos=photos,
-        colours=COLOURS,
+        colors=COLORS,
         most_raw_rows=MOST_RAW_ROWS,
     )
 
@@ -211,7 +211,7 @@ def strips(photo: PhotoView, measurement: Measurement, key: str) -> Any:
     rows = [
         Row(
             name=measurement.variants[stage.variant].name,
-            colour=stage.variant,
+            color=stage.variant,
             middle=stage.time.middle / 1e6,
             label=span_text(stage.time),
             values=tuple(value / 1e6 for value in stage.values),
@@ -252,7 +252,7 @@ def pareto_front(view: ParetoFront, key: str) -> Any:
     """Draw latency against quality."""
     marks = [
         Mark(
-            colour=point.variant,
+            color=point.variant,
             x=point.time.middle / 1e6,
             y=point.mean_iou,
             low=None if point.time.low is None else point.time.low / 1e6,

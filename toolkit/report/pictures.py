@@ -18,19 +18,19 @@ from toolkit.portrait import (
     photo_mask,
     subject_mask,
 )
-from toolkit.report.canvas import Colour, LegendItem, Tile, fit, sheet
+from toolkit.report.canvas import Color, LegendItem, Tile, fit, sheet
 
 TILE_WIDTH = 480
 APART = 16
 """Levels; two portraits differ visibly there."""
 
-ONLY_A: Colour = (255, 140, 0)
-ONLY_B: Colour = (0, 170, 255)
-SHARED: Colour = (165, 165, 165)
+ONLY_A: Color = (255, 140, 0)
+ONLY_B: Color = (0, 170, 255)
+SHARED: Color = (165, 165, 165)
 
 
 def overlay(photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay a mask over a photo for looking: 0.6 of the photo and 0.35 of the mask's JET colours.
+    """Lay a mask over a photo for looking: 0.6 of the photo and 0.35 of the mask's JET colors.
 
     Parameters
     ----------
@@ -41,17 +41,17 @@ def overlay(photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uin
     -------
     (H, W, 3) uint8, BGR
     """
-    coloured = cv2.applyColorMap(mask, cv2.COLORMAP_JET)
-    return np.asarray(cv2.addWeighted(photo, 0.6, coloured, 0.35, 0), np.uint8)
+    colored = cv2.applyColorMap(mask, cv2.COLORMAP_JET)
+    return np.asarray(cv2.addWeighted(photo, 0.6, colored, 0.35, 0), np.uint8)
 
 
-def label_colours(count: int = 256) -> NDArray[np.uint8]:
-    """Return the PASCAL VOC colours of the labels.
+def label_colors(count: int = 256) -> NDArray[np.uint8]:
+    """Return the PASCAL VOC colors of the labels.
 
     Parameters
     ----------
     count : int
-        How many labels; up to 256 have a colour of their own.
+        How many labels; up to 256 have a color of their own.
 
     Returns
     -------
@@ -59,20 +59,20 @@ def label_colours(count: int = 256) -> NDArray[np.uint8]:
 
     Examples
     --------
-    >>> label_colours(21)[15].tolist()  # a person
+    >>> label_colors(21)[15].tolist()  # a person
     [128, 128, 192]
     """
     labels = np.arange(count)
-    colours = np.zeros((count, 3), np.int64)
+    colors = np.zeros((count, 3), np.int64)
     # Bit 3k + c of the label becomes bit 7 - k of channel c, counted red, green, blue.
     for k in range(3):
         for channel, shift in ((2, 0), (1, 1), (0, 2)):
-            colours[:, channel] |= (labels >> (3 * k + shift) & 1) << (7 - k)
-    return colours.astype(np.uint8)
+            colors[:, channel] |= (labels >> (3 * k + shift) & 1) << (7 - k)
+    return colors.astype(np.uint8)
 
 
 def paint_labels(labels: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-    """Paint a label map in the labels' colours.
+    """Paint a label map in the labels' colors.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def paint_labels(labels: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
     -------
     (h, w, 3) uint8, BGR
     """
-    return np.asarray(label_colours(int(labels.max()) + 1)[labels], np.uint8)
+    return np.asarray(label_colors(int(labels.max()) + 1)[labels], np.uint8)
 
 
 def contact_sheet(stages: Stages, labels: Sequence[str] = ()) -> NDArray[np.uint8]:
@@ -165,11 +165,11 @@ def comparison(photo: Pixels, made: Portrait, subject: int) -> NDArray[np.uint8]
 
 def _label_legend(labels: NDArray[np.integer[Any]], names: Sequence[str]) -> list[LegendItem]:
     shares = label_shares(labels)
-    colours = label_colours(max(shares) + 1)
+    colors = label_colors(max(shares) + 1)
     items = []
     for label, share in sorted(shares.items(), key=lambda found: -found[1]):
         name = names[label] if label < len(names) else f"label {label}"
-        blue, green, red = colours[label].tolist()
+        blue, green, red = colors[label].tolist()
         items.append(LegendItem((red, green, blue), f"{name}  {share:.1%}"))
     return items
 
@@ -214,8 +214,8 @@ def difference_picture(
         _frame(whole, rows, columns, scale=whole.shape[0] / height)
         tiles.append(Tile("Where they differ most", size, dimmed[rows, columns], exact=True))
     legend = [
-        LegendItem(colour, f"{name}: {np.count_nonzero(layer):,} pixels")
-        for name, colour, layer in [*layers, ("both", SHARED, both)]
+        LegendItem(color, f"{name}: {np.count_nonzero(layer):,} pixels")
+        for name, color, layer in [*layers, ("both", SHARED, both)]
     ]
     return sheet(tiles, columns=len(tiles), tile_size=box, legend=legend)
 
@@ -243,15 +243,15 @@ def dim(photo: NDArray[np.uint8], lit: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 
 def paint(
-    picture: NDArray[np.uint8], layers: Sequence[tuple[str, Colour, NDArray[np.bool_]]]
+    picture: NDArray[np.uint8], layers: Sequence[tuple[str, Color, NDArray[np.bool_]]]
 ) -> None:
-    """Colour each layer's pixels in the picture; where it is smaller, none of them is lost.
+    """Color each layer's pixels in the picture; where it is smaller, none of them is lost.
 
     Parameters
     ----------
     picture : (h, w, 3) uint8, BGR
         Painted on.
-    layers : sequence of (str, Colour, (H, W) bool)
+    layers : sequence of (str, Color, (H, W) bool)
         Their names are not drawn.
     """
     for _, (red, green, blue), layer in layers:

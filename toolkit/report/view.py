@@ -26,7 +26,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class VariantView:
-    """A variant; its place among all decides its colour.
+    """A variant; its place among all decides its color.
 
     Attributes
     ----------

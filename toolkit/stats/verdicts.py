@@ -53,7 +53,7 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgment:
     """A verdict and what it rests on.
 
     Attributes
@@ -81,7 +81,7 @@ class Judgement:
 
 def judge(
     comparisons: Sequence[Samples], *, threshold: float = THRESHOLD, floor: float = 0.0
-) -> list[Judgement]:
+) -> list[Judgment]:
     """Judge comparisons made together.
 
     Parameters
@@ -95,7 +95,7 @@ def judge(
 
     Returns
     -------
-    list of Judgement
+    list of Judgment
         In the order given.
 
     Examples
@@ -130,7 +130,7 @@ def _seen(times: Sequence[float]) -> tuple[float, ...]:
     return tuple(max(float(time), TIMER_RESOLUTION) for time in times)
 
 
-def _judge_one(one: Samples, p: float, threshold: float, tests: int) -> Judgement:
+def _judge_one(one: Samples, p: float, threshold: float, tests: int) -> Judgment:
     ratio = unpaired_ratio(one.base, one.head)
     interval = unpaired_interval(one.base, one.head)
     limit = 1 + threshold
@@ -145,7 +145,7 @@ def _judge_one(one: Samples, p: float, threshold: float, tests: int) -> Judgemen
     else:
         verdict = Verdict.INCONCLUSIVE
         reason = _doubt(one, interval, told, tests)
-    return Judgement(verdict, reason, ratio, interval, p, threshold)
+    return Judgment(verdict, reason, ratio, interval, p, threshold)
 
 
 def _doubt(one: Samples, interval: Interval | None, told: bool, tests: int) -> str:

@@ -3,7 +3,7 @@
 The steps are those of a photo in the natural style (`toolkit.portrait.make_portrait`), taken apart:
 the network's answer, alpha along the frame's own edges, the blur. Each may run for several frames
 at once; only the steadying goes from frame to frame. Alpha and what is mixed by it are computed on
-the frame's planes; the network and the blur, which is of light, get its colours.
+the frame's planes; the network and the blur, which is of light, get its colors.
 """
 
 from __future__ import annotations
@@ -89,12 +89,12 @@ def alpha_of(frame: Frame, guide: Guide, probability: Float, style: Natural) -> 
     Returns
     -------
     (h, w) uint8, 0..255
-        Of the planes of colour: in most videos half the frame's height and width.
+        Of the planes of color: in most videos half the frame's height and width.
     """
     luma, blue, red = frame.planes
     function = refine(guide, probability, style.edge).function
-    # of the planes' levels instead of colours of 0..1; and what it gives is 255 for 1
-    of_planes = np.diag([1, 1, 1, 255]) @ to_bgr(frame.colours.space)
+    # of the planes' levels instead of colors of 0..1; and what it gives is 255 for 1
+    of_planes = np.diag([1, 1, 1, 255]) @ to_bgr(frame.colors.space)
     factors = np.asarray(cv2.transform(function, of_planes.T), np.float32)
     return weighed_planes((_sized(luma, blue), blue, red), factors)
 
@@ -131,12 +131,12 @@ def portrait_of(frame: Frame, alpha: Mask, style: Natural) -> Planes:
 
 def _behind(frame: Frame, alpha: Mask, blur: Blur) -> Planes:
     background = background_alone(frame.bgr, alpha, blur)
-    luma, blue, red = planes_of(background.small, frame.colours.space)
-    of_colours = background.whole if frame.planes[1].shape == alpha.shape else background.half
+    luma, blue, red = planes_of(background.small, frame.colors.space)
+    of_colors = background.whole if frame.planes[1].shape == alpha.shape else background.half
     return (
         np.asarray(background.whole(luma), np.uint8),
-        np.asarray(of_colours(blue), np.uint8),
-        np.asarray(of_colours(red), np.uint8),
+        np.asarray(of_colors(blue), np.uint8),
+        np.asarray(of_colors(red), np.uint8),
     )
 
 

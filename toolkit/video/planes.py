@@ -1,6 +1,6 @@
-"""A frame as a video holds it: a plane of brightness and two of colour.
+"""A frame as a video holds it: a plane of brightness and two of color.
 
-Most videos have one sample of colour for four pixels. A frame that stays so takes half the work of
+Most videos have one sample of color for four pixels. A frame that stays so takes half the work of
 one in blue, green and red, and what stays sharp of it leaves as it came.
 """
 
@@ -16,20 +16,20 @@ from toolkit.imaging.pixels import Float, encode
 
 Plane = NDArray[np.uint8]
 Planes = tuple[Plane, Plane, Plane]
-"""Brightness Y, 16 to 235, (H, W); colour Cb and Cr, 16 to 240, (h, w) over the same area."""
+"""Brightness Y, 16 to 235, (H, W); color Cb and Cr, 16 to 240, (h, w) over the same area."""
 
 BAND = 64
 """Rows that are mixed together: what is made on the way stays in the cache."""
 
 BT601, BT2020 = (0.299, 0.114), (0.2627, 0.0593)
 WEIGHTS = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 7: (0.212, 0.087), 9: BT2020, 10: BT2020}
-"""How much of the brightness is red, and blue, by FFmpeg's number for a video's colours. Of others,
+"""How much of the brightness is red, and blue, by FFmpeg's number for a video's colors. Of others,
 and where none is told, it takes BT.601."""
 
 
 @functools.cache
 def to_bgr(space: int) -> NDArray[np.float64]:
-    """Return what turns a pixel's planes into its colours (ITU-R BT.601, 709 and 2020).
+    """Return what turns a pixel's planes into its colors (ITU-R BT.601, 709 and 2020).
 
     Parameters
     ----------
@@ -49,19 +49,19 @@ def to_bgr(space: int) -> NDArray[np.float64]:
     red, blue = WEIGHTS.get(space, BT601)
     green = 1 - red - blue
     luma, chroma = 255 / 219, 255 / 224
-    colours = np.array(
+    colors = np.array(
         [
             [1, 2 * (1 - blue), 0],
             [1, -2 * (1 - blue) * blue / green, -2 * (1 - red) * red / green],
             [1, 0, 2 * (1 - red)],
         ]
     ) * [luma, chroma, chroma]
-    black = colours @ [16, 128, 128]
-    return np.vstack([np.column_stack([colours, -black]), [0, 0, 0, 1]])
+    black = colors @ [16, 128, 128]
+    return np.vstack([np.column_stack([colors, -black]), [0, 0, 0, 1]])
 
 
 def planes_of(bgr: NDArray[np.uint8], space: int) -> Planes:
-    """Turn colours into planes, each of the picture's size.
+    """Turn colors into planes, each of the picture's size.
 
     Parameters
     ----------

@@ -37,16 +37,16 @@ INDEXED = frozenset({"mov", "matroska"})
 NARROW, FULL_RANGE = 1, 2
 """FFmpeg's numbers for levels of 16 to 235, and of 0 to 255."""
 
-HALF_COLOUR, FULL_COLOUR = "yuv420p", "yuv444p"
-"""FFmpeg's names for planes of colour at half the resolution, and at the same."""
+HALF_COLOR, FULL_COLOR = "yuv420p", "yuv444p"
+"""FFmpeg's names for planes of color at half the resolution, and at the same."""
 
 CUT_OFF = 1.0
 """Seconds; a file that ends so much before the time it gives itself is cut off."""
 
 
 @dataclass(frozen=True)
-class Colours:
-    """How a video's levels mean colours, in FFmpeg's numbers; copied to what is made of it."""
+class Colors:
+    """How a video's levels mean colors, in FFmpeg's numbers; copied to what is made of it."""
 
     space: int
     primaries: int
@@ -61,12 +61,12 @@ class Frame:
     ----------
     bgr : (H, W, 3) uint8, BGR
     planes : Planes
-        The same as the video holds it: colours at half the resolution, where both sides are even.
+        The same as the video holds it: colors at half the resolution, where both sides are even.
     pts, time_base : int, Fraction
         When it is shown: pts * time_base, seconds.
     duration : int
         How long, in the same unit; 0 where that is not known.
-    colours : Colours
+    colors : Colors
     pixel_shape : Fraction
         How wide a pixel is shown, for its height.
     packets : list
@@ -78,7 +78,7 @@ class Frame:
     pts: int
     time_base: Fraction
     duration: int
-    colours: Colours
+    colors: Colors
     pixel_shape: Fraction = Fraction(1)
     packets: list[Any] = field(default_factory=list)
 
@@ -286,7 +286,7 @@ class VideoReader:
             pts,
             Fraction(base),
             picture.duration or 0,
-            Colours(int(picture.colorspace), int(picture.color_primaries), int(picture.color_trc)),
+            Colors(int(picture.colorspace), int(picture.color_primaries), int(picture.color_trc)),
             1 / shape if swaps_axes(matrix) else shape,
         )
 
@@ -316,11 +316,11 @@ def planes_in(picture: av.VideoFrame) -> Planes:
     Returns
     -------
     Planes
-        The colours at half the resolution where both sides are even, else at the same.
+        The colors at half the resolution where both sides are even, else at the same.
     """
     even = picture.height % 2 == picture.width % 2 == 0
     own = picture.reformat(
-        format=HALF_COLOUR if even else FULL_COLOUR,
+        format=HALF_COLOR if even else FULL_COLOR,
         dst_colorspace=picture.colorspace if picture.colorspace in WEIGHTS else None,
         dst_color_range=NARROW if picture.color_range == FULL_RANGE else None,
         threads=1,
@@ -337,7 +337,7 @@ def plane_pixels(plane: av.video.plane.VideoPlane) -> Plane:
 
 def format_of(planes: Planes) -> str:
     """Return FFmpeg's name for planes like these."""
-    return FULL_COLOUR if planes[0].shape == planes[1].shape else HALF_COLOUR
+    return FULL_COLOR if planes[0].shape == planes[1].shape else HALF_COLOR
 
 
 def import_av() -> Any:

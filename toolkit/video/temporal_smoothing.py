@@ -2,7 +2,7 @@
 
 A network's answer, and the guided filter's after it, change a little with the noise of each frame,
 and edges shimmer. Where the picture stands still, alpha therefore moves only a part of the way
-towards its new value; where it moves, all of it. What stands still is judged on a reduced frame,
+toward its new value; where it moves, all of it. What stands still is judged on a reduced frame,
 against the average of what was there before.
 """
 
@@ -18,7 +18,7 @@ from toolkit.imaging.pixels import Float
 from toolkit.portrait.alpha import Mask
 
 GAIN = 0.2
-"""How far alpha goes towards its new value where nothing moves. Noise that is new in each frame
+"""How far alpha goes toward its new value where nothing moves. Noise that is new in each frame
 then changes it from frame to frame by gain / sqrt(2 - gain) of what it did: by 0.15."""
 
 NOISE_LIMIT = 3.0

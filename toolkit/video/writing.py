@@ -18,7 +18,7 @@ from toolkit.errors import StoreError, UsageError
 from toolkit.files.atomic import claimed, sync_folder, translated
 from toolkit.video.planes import Planes
 from toolkit.video.reading import (
-    HALF_COLOUR,
+    HALF_COLOR,
     NARROW,
     Frame,
     format_of,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 UNSPECIFIED = 2
-"""FFmpeg's number for colours that a file does not tell."""
+"""FFmpeg's number for colors that a file does not tell."""
 
 RGB_SPACE = 0
 """FFmpeg's number for a video that is RGB itself."""
@@ -177,7 +177,7 @@ class VideoWriter:
         Parameters
         ----------
         frame : Frame
-            Its times, its colours, the sound before it.
+            Its times, its colors, the sound before it.
         planes : Planes
             Its pixels; all frames have one size.
 
@@ -206,20 +206,20 @@ class VideoWriter:
         picture, context = self._picture, self._picture.codec_context
         picture.height, picture.width = planes[0].shape
         webm = self._container_format.container == "webm"  # players of it know no other
-        picture.pix_fmt = HALF_COLOUR if webm else format_of(planes)
+        picture.pix_fmt = HALF_COLOR if webm else format_of(planes)
         picture.time_base = context.time_base = frame.time_base
         context.framerate = self._rate
         context.thread_count = self._threads
         context.sample_aspect_ratio = frame.pixel_shape
         context.color_range = NARROW
-        context.colorspace = self._colour_space(frame) or UNSPECIFIED
-        context.color_primaries = frame.colours.primaries
-        context.color_trc = frame.colours.transfer
+        context.colorspace = self._color_space(frame) or UNSPECIFIED
+        context.color_primaries = frame.colors.primaries
+        context.color_trc = frame.colors.transfer
         context.flags |= import_av().codec.context.Flags.frame_duration
 
     @staticmethod
-    def _colour_space(frame: Frame) -> int | None:
-        space = frame.colours.space
+    def _color_space(frame: Frame) -> int | None:
+        space = frame.colors.space
         return None if space in (UNSPECIFIED, RGB_SPACE) else space
 
     def _copy(self, packets: Sequence[Any]) -> None:

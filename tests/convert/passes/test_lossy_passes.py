@@ -36,7 +36,7 @@ def test_output_stride_16_restores_a_stride_and_halves_what_follows() -> None:
 
 
 def test_at_stride_16_every_other_pixel_of_the_logits_is_where_it_was() -> None:
-    """On one colour nothing is lost but at the borders: the middle's logits stay."""
+    """On one color nothing is lost but at the borders: the middle's logits stay."""
     image = np.full((CROP, CROP, 3), (200, 60, 40), np.uint8)
     names = (*HEAD, "output_stride_16", "labels_on_photo")
     before, after = Runner(transformed(raw_model())), Runner(transformed(raw_model(), *names))

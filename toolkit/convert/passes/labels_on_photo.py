@@ -14,7 +14,7 @@ from toolkit.convert.passes.photo_area_head import logits_size
 
 
 def labels_on_photo(net: DeepLab) -> None:
-    """Rebuild what lies between the logits and the nearest-neighbour Resize."""
+    """Rebuild what lies between the logits and the nearest-neighbor Resize."""
     large = enlarge(net, net.logits)
     labels = net.add("ArgMax", large, axis=1, keepdims=1)
     place_labels(net, labels)

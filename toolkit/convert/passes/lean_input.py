@@ -1,6 +1,6 @@
 """Preprocessing without waste: bytes are transposed before they become floats, one Sub, one Pad.
 
-Where only a shape is asked for, bytes stay bytes. Applies to every DeepLab graph. The normalising
+Where only a shape is asked for, bytes stay bytes. Applies to every DeepLab graph. The normalizing
 factors go into the first Conv's weights: logits change by rounding only.
 """
 

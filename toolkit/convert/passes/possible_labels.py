@@ -36,5 +36,5 @@ def possible_labels(net: DeepLab) -> None:
 
 
 def _highest_of_four(net: DeepLab, name: str) -> str:
-    # padded at the end: there a pixel has fewer neighbours
+    # padded at the end: there a pixel has fewer neighbors
     return net.add("MaxPool", name, kernel_shape=[2, 2], strides=[1, 1], pads=[0, 0, 1, 1])

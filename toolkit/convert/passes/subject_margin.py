@@ -18,7 +18,7 @@ from toolkit.graphs.network import SUBJECT
 
 
 def subject_margin(net: DeepLab) -> None:
-    """Rebuild what lies between the logits and the nearest-neighbour Resize."""
+    """Rebuild what lies between the logits and the nearest-neighbor Resize."""
     from onnx import helper
 
     count = net.labels

@@ -3,7 +3,7 @@
 There is no standard; this keeps to what they have in common. GitLab knows a case by class and name,
 drops a second one of the same, and shows an element's text rather than its ``message``, so the text
 stands in both. Slower is a ``failure``. Inconclusive is an ``error``, a check that could not be
-carried out, and not ``skipped``: Jenkins and the reporters colour a build by this file alone, and a
+carried out, and not ``skipped``: Jenkins and the reporters color a build by this file alone, and a
 skipped case leaves it green. So a file is free of failures and errors exactly where the command
 exits with 0.
 """
