@@ -12,10 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.scenes import OFFICIAL_CROP, made_labels, made_photo
-from toolkit.backends import Backend, load_backend
+from tests.support.backends import load_backend
 from toolkit.graphs.network import Network
 from toolkit.host import host_facts
 from toolkit.hub.catalog import load_catalog
+from toolkit.inference import Backend, Segmentation
 from toolkit.portrait import PERSON, network_size, photo_mask, preprocess, subject_mask
 
 SIZES = ((640, 480), (1280, 720), (4000, 3000))
@@ -85,12 +86,13 @@ class Cast:
         self.labels = labels
         self.network = Network(OFFICIAL_CROP, load_catalog().bundled.network.labels)
 
-    def segment(
+    def infer(
         self,
         image: NDArray[np.uint8],
         *,
-        subject: int | None = None,  # noqa: ARG002 - it gives every label
-    ) -> NDArray[np.integer[Any]]:
+        subject: int | None = None,
+        margin: bool = False,
+    ) -> Segmentation:
         """Label an image, seemingly."""
-        self.backend.segment(image)
-        return self.labels
+        self.backend.infer(image, subject=subject, margin=margin)
+        return Segmentation(self.labels)

@@ -34,6 +34,7 @@ from toolkit.bench.usage import max_rss_bytes, rss_bytes
 from toolkit.graphs.network import Network
 from toolkit.host import available_cores, host_facts
 from toolkit.hub.catalog import load_catalog
+from toolkit.inference import Segmentation
 from toolkit.portrait import Stopwatch, Tutorial, make_portrait, network_size
 
 MEGAPIXELS = (0.3, 0.6, 1.25, 2.5, 5.0, 10.0, 20.0)
@@ -129,14 +130,15 @@ class Known:
         network_width, network_height = network_size(height, width, OFFICIAL_CROP)
         self.labels = made_labels(network_height, network_width)
 
-    def segment(
+    def infer(
         self,
         image: NDArray[np.uint8],  # noqa: ARG002 - what it shows is known
         *,
         subject: int | None = None,  # noqa: ARG002
-    ) -> NDArray[np.integer[Any]]:
+        margin: bool = False,  # noqa: ARG002
+    ) -> Segmentation:
         """Label an image."""
-        return self.labels
+        return Segmentation(self.labels)
 
 
 def measure_one(photo: Path) -> dict[str, Any]:

@@ -28,16 +28,17 @@ import cv2
 import numpy as np
 
 from benchmarks.interleaved import in_a_process, interleaved, ratio_text
-from toolkit.backends import artifact_sha256, find_backend, load_backend
+from toolkit.backends import find_backend
 from toolkit.bench.usage import max_rss_bytes
 from toolkit.bench.worker import PROTOCOL, Request, measure
-from toolkit.cli.portrait_files import plan_jobs
 from toolkit.hub.model import resolve_model
 from toolkit.hub.opening import find_artifact
-from toolkit.imaging import read_photo, write_photo
-from toolkit.portrait import KERNEL, PERSON, Natural, Style, Tutorial, make_portrait
+from toolkit.imaging import Photo, read_photo, write_photo
+from toolkit.portrait import KERNEL, PERSON, Natural, Style, Tutorial
 from toolkit.serving.batch import run_jobs, share_cores
-from toolkit.serving.photo import Job, PortraitSettings
+from toolkit.serving.job import Job
+from toolkit.serving.plan import plan_jobs
+from toolkit.serving.predictor import PortraitSettings, Predictor
 from toolkit.serving.record import Record, settings_of
 
 SEED = 20261128
@@ -90,17 +91,14 @@ def run_folder(jobs: list[Job], model: str, style: str) -> Part:
     """Make the portraits of photos in this process, as the command does."""
     spec = find_backend("onnx")
     plan = share_cores(len(jobs), spec)
-    artifact = find_artifact(resolve_model(model), spec.name, logits=style == "natural")
-    cv2.setNumThreads(plan.threads)
     settings = PortraitSettings(PERSON, STYLES[style])
     marks = {max(1, round(mark * len(jobs))) for mark in MARKS}
     peaks = {}
-    with load_backend(spec.name, artifact, threads=plan.threads) as backend:
-        settings_text = settings_of(settings, backend, artifact_sha256(artifact))
-        record = Record(settings_text, everywhere=True)
-        list(run_jobs(jobs[: plan.workers], backend, settings, workers=plan.workers))
+    with Predictor.open(model, spec.name, settings, threads=plan.threads) as predictor:
+        record = Record(settings_of(predictor), everywhere=True)
+        list(run_jobs(jobs[: plan.workers], predictor, workers=plan.workers))
         began = time.perf_counter()
-        reports = run_jobs(jobs, backend, settings, workers=plan.workers, record=record)
+        reports = run_jobs(jobs, predictor, workers=plan.workers, record=record)
         for number, report in enumerate(reports, 1):
             if report.error:
                 raise SystemExit(report.error)
@@ -147,16 +145,15 @@ def run_decoded(photo: Path, model: str, passes: int) -> Part:
     """Measure the same in the natural style, which the bench does not know."""
     spec = find_backend("onnx")
     plan = share_cores(passes, spec)
-    artifact = find_artifact(resolve_model(model), spec.name, logits=True)
-    cv2.setNumThreads(plan.threads)
     bgr = read_photo(photo).bgr
+    settings = PortraitSettings(PERSON, STYLES["natural"])
     with (
-        load_backend(spec.name, artifact, threads=plan.threads) as backend,
+        Predictor.open(model, spec.name, settings, threads=plan.threads) as predictor,
         ThreadPoolExecutor(plan.workers) as pool,
     ):
 
         def make(_: int) -> None:
-            make_portrait(bgr, backend, subject=PERSON, style=STYLES["natural"])
+            predictor.predict(Photo(bgr))
 
         list(pool.map(make, range(4 * plan.workers)))
         began = time.perf_counter()

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks import tutorial
 from benchmarks.conftest import Cast, Scene
 from benchmarks.scenes import OFFICIAL_CROP
-from toolkit.backends import Backend
 from toolkit.imaging.pixels import Pixels
+from toolkit.inference import Backend
 from toolkit.portrait import (
     KERNELS,
     PERSON,
@@ -78,7 +79,7 @@ def test_preprocess_tutorial(benchmark: BenchmarkFixture, scene: Scene) -> None:
 def test_segment(benchmark: BenchmarkFixture, scene: Scene, bundled: Backend) -> None:
     name_backend(benchmark, bundled)
     image = preprocess(scene.photo, bundled.network.crop)
-    run(benchmark, "segment", scene, bundled.segment, image)
+    run(benchmark, "segment", scene, bundled.infer, image)
 
 
 def our_mask(scene: Scene) -> tutorial.Pixels:
@@ -161,5 +162,9 @@ def test_whole(benchmark: BenchmarkFixture, scene: Scene, bundled: Backend) -> N
 
 def test_whole_tutorial(benchmark: BenchmarkFixture, scene: Scene, bundled: Backend) -> None:
     name_backend(benchmark, bundled)
-    segment = Cast(bundled, scene.labels).segment
+    cast = Cast(bundled, scene.labels)
+
+    def segment(image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+        return cast.infer(image).label_map
+
     run(benchmark, "whole", scene, tutorial.portrait, scene.photo, segment)

@@ -115,7 +115,9 @@ def by_the_tutorial(source: Path, target: Path, name: str) -> Run:
                 VideoWriter(target, rate=reader.rate, threads=cores) as writer,
             ):
                 for frame in reader.frames():
-                    made = tutorial.portrait(frame.bgr, backend.segment, crop=crop)
+                    made = tutorial.portrait(
+                        frame.bgr, lambda image: backend.infer(image).label_map, crop=crop
+                    )
                     writer.write(frame, as_planes(made, frame.colors.space))
                     if writer.frames == limit:
                         break

@@ -47,7 +47,9 @@ def measure_one(variant: str, photo: Path, name: str) -> dict[str, float]:
     backend = open_backend(model, "tf" if variant == "tutorial" else "onnx", threads=cores)
 
     def by_the_tutorial(pixels: Pixels) -> Any:
-        return tutorial.portrait(pixels, backend.segment, crop=max(backend.network.crop))
+        return tutorial.portrait(
+            pixels, lambda image: backend.infer(image).label_map, crop=max(backend.network.crop)
+        )
 
     def by_the_package(pixels: Pixels) -> Any:
         return make_portrait(pixels, backend, style=Tutorial())

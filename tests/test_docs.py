@@ -297,8 +297,8 @@ def test_an_export_is_used_without_this_package_and_gives_its_mask(desk: Path) -
             stages=True,
         )
     assert made.stages
-    assert made.stages.mask.any()
-    assert np.array_equal(read_photo(desk / "mask.png").bgr[..., 0], made.stages.mask)
+    assert made.stages.alpha.any()
+    assert np.array_equal(read_photo(desk / "mask.png").bgr[..., 0], made.stages.alpha)
 
 
 def test_the_export_carries_the_metadata_that_is_documented() -> None:

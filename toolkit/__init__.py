@@ -20,7 +20,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from toolkit.backends import load_backend
     from toolkit.bench.compare import compare
     from toolkit.bench.files import read_report
     from toolkit.bench.run import run_bench
@@ -54,7 +53,6 @@ __version__ = "0.1.0"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _MODULES = {
-    "toolkit.backends": ("load_backend",),
     "toolkit.bench.compare": ("compare",),
     "toolkit.bench.files": ("read_report",),
     "toolkit.bench.run": ("run_bench",),
@@ -97,7 +95,6 @@ __all__ = [
     "fetch_model",
     "host_facts",
     "inspect_graph",
-    "load_backend",
     "make_portrait",
     "open_backend",
     "open_dataset",

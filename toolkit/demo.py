@@ -234,7 +234,7 @@ def _portrait(
     assert made.stages is not None  # noqa: S101 - asked for
     name = backend.network.labels[label]
     write_photo(folder / "portrait.png", made.image)
-    write_photo(folder / "overlay.png", overlay(pixels, made.stages.mask))
+    write_photo(folder / "overlay.png", overlay(pixels, made.stages.alpha))
     write_photo(folder / "stages.png", contact_sheet(made.stages, backend.network.labels))
     share = made.shares.get(label, 0.0)
     record(

@@ -84,6 +84,19 @@ class HostFacts:
     versions: dict[str, str | None]
 
 
+def limit_opencv(threads: int | None = None) -> None:
+    """Give OpenCV as many threads as a photo may have: its own count knows not every quota.
+
+    Parameters
+    ----------
+    threads : int, optional
+        By default the cores this process may use.
+    """
+    import cv2
+
+    cv2.setNumThreads(threads or available_cores())
+
+
 def available_cores(*, root: Path = ROOT) -> int:
     """Return how many cores a thread pool of this process should use.
 

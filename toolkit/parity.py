@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.backends.base import Backend
 from toolkit.backends.tf import TfBackend
+from toolkit.inference import Backend
 from toolkit.portrait import (
     KERNEL,
     PERSON,
@@ -52,7 +52,7 @@ def expected_labels(
     (h, w) integer
         The same, or where the backend gives one subject's mask with the subject's label alone.
     """
-    if not backend.one_subject:
+    if not backend.capabilities.one_subject:
         return labels
     return np.where(labels == subject, subject, int(subject == 0)).astype(labels.dtype)
 
@@ -319,7 +319,7 @@ def check_parity(
     height, width = photo.shape[:2]
     image = preprocess(photo, reference.network.crop)
     found = reference.refer(image)
-    labels = candidate.segment(image, subject=subject)
+    labels = candidate.infer(image, subject=subject).label_map
     masks = [
         photo_mask(subject_mask(one, subject), height, width) for one in (found.labels, labels)
     ]

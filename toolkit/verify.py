@@ -245,7 +245,7 @@ def _check(
     export, difference = None, None
     if candidate is not None:
         subject = _commonest(first.labels, len(reference.network.labels))
-        found = candidate.backend.segment(image, subject=subject)
+        found = candidate.backend.infer(image, subject=subject).label_map
         export = compare_label_maps(
             expected_labels(candidate.backend, first.labels, subject), found, first.margins
         )
@@ -255,7 +255,7 @@ def _check(
         size=size,
         shape_kept=first.labels.shape == image.shape[:2],
         in_range=labels[0] >= 0 and labels[-1] < len(reference.network.labels),
-        repeatable=bool(np.array_equal(first.labels, reference.segment(image))),
+        repeatable=bool(np.array_equal(first.labels, reference.infer(image).label_map)),
         labels=tuple(labels),
         export=export,
         logit_difference=difference,

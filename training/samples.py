@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TypeVar
 
@@ -128,8 +129,17 @@ class Samples:
         draw = self._random.random()
         if draw < 0.65 and self._nobody:
             photo = self._pick(self._things) if self._things and draw < 0.2 else self._anywhere()
-            whole = self._chance(0.5)
-            rgb, mask = self._whole(photo, crop) if whole else self._view(photo, height, width)
+            if photo.things is not None and self._chance(0.35):
+                # fur that fills the frame looks like a coat
+                near = replace(photo, mask=photo.things)
+                rgb, mask = (
+                    self._close_up(near, height, width)[0],
+                    np.zeros((height, width), np.uint8),
+                )
+            elif self._chance(0.5):
+                rgb, mask = self._whole(photo, crop)
+            else:
+                rgb, mask = self._view(photo, height, width)
         else:
             rgb, mask = self._background(height, width)
         if self._chance(0.3):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-PHASES = ((193, 0.35), (257, 0.20), (321, 0.45))
+PHASES = ((193, 0.30), (257, 0.20), (321, 0.50))
 """Crops and their shares of the steps; the last is the crop that is frozen."""
 
 FROZEN_SHARE = 0.12

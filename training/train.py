@@ -35,7 +35,7 @@ from training.samples import Samples
 from training.schedule import FROZEN_BLOCK, PHASES, Schedule
 from training.validation import validate
 
-STEPS, BATCH, PROCESSES = 6000, 16, 2
+STEPS, BATCH, PROCESSES = 5000, 16, 2
 BACKBONE_RATE, HEAD_RATE, DECAY, CLIP, SMOOTHING = 1.5e-4, 1.5e-3, 0.01, 5.0, 0.995
 PULL = 20.0
 """How strongly the backbone's weights decay toward ImageNet's, times the rate.

@@ -95,7 +95,7 @@ def compare(scene: Scene, backend: Segmenter) -> Iterator[Compared]:
         where = band(scene.subject, case.reach)
         style = Natural(kernel=case.kernel, size=case.size)
         made = make_portrait(scene.photo, backend, style=style)
-        found = tutorial.full_mask(made.labels, *scene.subject.shape) > 0
+        found = tutorial.full_mask(made.label_map, *scene.subject.shape) > 0
         pairs: tuple[tuple[By, Pixels, Pixels], ...] = (
             (
                 "truth",

@@ -46,9 +46,9 @@ def masks(photo: LabeledPhoto, backend: Segmenter) -> Iterator[tuple[str, Mask]]
         style = Natural(edge=edge, kernel="box", size=1)
         made = make_portrait(photo.bgr, backend, style=style, stages=True)
         if edge == EDGES[0]:
-            yield RAW, tutorial.full_mask(made.labels, *made.photo_size) > 0
+            yield RAW, tutorial.full_mask(made.label_map, *made.photo_size) > 0
         assert made.stages is not None  # asked for
-        yield edge, made.stages.mask >= 128
+        yield edge, made.stages.alpha >= 128
 
 
 def judge(folder: Path, backend: Segmenter) -> Iterator[EdgeQuality]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from tests.conftest import write_graph
-from toolkit.backends import BACKENDS, load_backend
-from toolkit.backends.base import SoftBackend
+from tests.support.backends import load_backend
+from toolkit.backends import BACKENDS
 from toolkit.backends.tf import TfBackend
 from toolkit.graphs import FrozenGraph, read_graph
 from toolkit.hub.catalog import load_catalog
@@ -35,7 +35,7 @@ def check_agreement(
     with TfBackend(graph, threads=2) as reference, load_backend(name, export, threads=2) as other:
         for what, image in images.items():
             found = reference.refer(image)
-            labels: NDArray[Any] = other.segment(image)
+            labels: NDArray[Any] = other.infer(image).label_map
             compared = compare_label_maps(found.labels, labels, found.margins)
             assert compared.passed, (name, what, compared)
 
@@ -118,10 +118,11 @@ def test_every_runtime_scores_the_subject_as_onnx_runtime_does(name: str) -> Non
     chances = []
     for runtime, file in (("onnx", BUNDLED.onnx), (name, artifact)):
         with load_backend(runtime, file, threads=1) as backend:
-            assert getattr(backend, "gives_logits", False)
-            labels, margin = cast(SoftBackend, backend).score(image, subject=PERSON)
-            assert np.array_equal(labels, backend.segment(image))
-            chances.append(probability_of(margin, labels.shape, BUNDLED.network.crop))
+            found = backend.infer(image, subject=PERSON, margin=True)
+            assert found.margin is not None
+            assert np.array_equal(found.label_map, backend.infer(image).label_map)
+            size = (image.shape[0], image.shape[1])
+            chances.append(probability_of(found.margin, size, BUNDLED.network.crop))
     assert chances[0].min() < 0.1
     assert chances[0].max() > 0.9
     # TF1's grid is the one that the graph has enlarged already

@@ -10,7 +10,8 @@ import onnx
 import onnxruntime
 import pytest
 
-from toolkit.backends import BACKENDS, find_backend, load_backend
+from tests.support.backends import load_backend
+from toolkit.backends import BACKENDS, find_backend
 from toolkit.backends.onnx import OnnxBackend, read_metadata
 from toolkit.backends.tf import TfBackend
 from toolkit.errors import BackendError, ExportError, GraphError, UsageError
@@ -41,7 +42,7 @@ def test_every_backend_labels_each_pixel_and_says_how_it_runs(name: str) -> None
     artifact = read_graph(BUNDLED.graph) if takes_graph else BUNDLED.onnx
     before = IMAGE.copy()
     with load_backend(name, artifact, threads=1) as backend:
-        labels = backend.segment(IMAGE)
+        labels = backend.infer(IMAGE).label_map
     assert labels.shape == IMAGE.shape[:2]
     assert 0 <= labels.min() <= labels.max() < len(backend.network.labels)
     assert backend.network == BUNDLED.network
@@ -70,7 +71,7 @@ def test_every_backend_runs_on_the_provider_it_is_told(name: str) -> None:
     artifact = read_graph(BUNDLED.graph) if name == "tf" else BUNDLED.onnx
     with load_backend(name, artifact, threads=1, provider=PROVIDERS[name]) as backend:
         assert PROVIDERS[name] in backend.provider
-        assert backend.segment(IMAGE).shape == IMAGE.shape[:2]
+        assert backend.infer(IMAGE).label_map.shape == IMAGE.shape[:2]
 
 
 @pytest.mark.parametrize("name", list(BACKENDS))
@@ -139,7 +140,7 @@ def test_margins_are_those_of_the_pixels_that_the_labels_were_taken_from(
     reference: TfBackend,
 ) -> None:
     found = reference.refer(IMAGE)
-    np.testing.assert_array_equal(found.labels, reference.segment(IMAGE))
+    np.testing.assert_array_equal(found.labels, reference.infer(IMAGE).label_map)
     assert found.logits.shape == (65, 65, 21)
     assert found.margins.shape == found.labels.shape
     assert (found.margins >= 0).all()

@@ -12,7 +12,8 @@ import numpy as np
 import onnx
 import pytest
 
-from toolkit.backends import BACKENDS, load_backend
+from tests.support.backends import load_backend
+from toolkit.backends import BACKENDS
 from toolkit.backends.opencv import OpencvBackend, cut, find_cuts, replace_point_resizes
 from toolkit.backends.openvino import OpenvinoBackend
 from toolkit.errors import BackendError, ExportError, MissingDependencyError
@@ -74,7 +75,7 @@ def test_an_image_of_another_kind_is_a_backend_error_that_names_the_file(
         load_backend(name, BUNDLED.onnx, threads=1) as backend,
         pytest.raises(BackendError, match=BUNDLED.onnx.name) as caught,
     ):
-        backend.segment(wrong)
+        backend.infer(wrong)
     assert len(str(caught.value).splitlines()) == 1
 
 
@@ -83,11 +84,12 @@ def test_several_threads_may_share_one_backend(name: str) -> None:
     images = [np.roll(IMAGE, 7 * place, axis=1) for place in range(4)]
     found: dict[int, list[bool]] = {}
     with load_backend(name, BUNDLED.onnx, threads=1) as backend:
-        expected = [backend.segment(image) for image in images]
+        expected = [backend.infer(image).label_map for image in images]
 
         def work(place: int) -> None:
             same = (
-                np.array_equal(backend.segment(images[place]), expected[place]) for _ in "12345"
+                np.array_equal(backend.infer(images[place]).label_map, expected[place])
+                for _ in "12345"
             )
             found[place] = list(same)
 
@@ -119,7 +121,7 @@ def test_opencv_runs_on_the_threads_it_was_given_whatever_was_set_since() -> Non
     try:
         with OpencvBackend(BUNDLED.onnx, threads=1) as backend:
             cv2.setNumThreads(2)
-            backend.segment(IMAGE)
+            backend.infer(IMAGE)
             assert cv2.getNumThreads() == backend.threads == 1
     finally:
         cv2.setNumThreads(before)

@@ -11,8 +11,9 @@ import pytest
 
 from tests.conftest import ROOT
 from toolkit.backends import BACKENDS
-from toolkit.backends.plugins import plugged_in
-from toolkit.errors import BackendError
+from toolkit.backends.registry import Registry
+
+BUILT_IN = [BACKENDS[name] for name in ("onnx", "tf", "openvino", "opencv")]
 
 GOOD = """
 from toolkit.backends.base import BackendSpec
@@ -21,19 +22,6 @@ def load():
     raise RuntimeError("not to be loaded here")
 
 SPEC = BackendSpec("fancy", artifact="onnx", extra=None, packages=(), load=load)
-"""
-
-
-BEFORE_PROVIDERS = """
-from toolkit.backends.base import BackendSpec
-
-class Fancy:
-    one_subject = False
-
-    def __init__(self, artifact, *, threads):
-        self.threads = threads
-
-SPEC = BackendSpec("fancy", artifact="onnx", extra=None, packages=(), load=lambda: Fancy)
 """
 
 
@@ -58,29 +46,18 @@ def install(site: Path, module: str, code: str, *entries: str) -> None:
 
 def test_another_packages_backend_is_found(site: Path, caplog: pytest.LogCaptureFixture) -> None:
     install(site, "plugged_good", GOOD, "fancy = plugged_good:SPEC")
-    found = plugged_in(BACKENDS)
+    found = Registry(BUILT_IN)
     assert found["fancy"].artifact == "onnx"
     assert not caplog.records
 
 
-def test_one_from_before_there_were_providers_opens_and_refuses_to_be_told_one(
-    site: Path, tmp_path: Path
-) -> None:
-    install(site, "plugged_before", BEFORE_PROVIDERS, "fancy = plugged_before:SPEC")
-    spec = plugged_in(BACKENDS)["fancy"]
-    assert spec.open(tmp_path, threads=3).threads == 3
-    with pytest.raises(BackendError, match="fancy backend can't be told a provider; leave"):
-        spec.open(tmp_path, threads=3, provider="CPU")
-
-
-def test_one_from_before_exports_of_one_subject_is_refused_by_name(
-    site: Path, tmp_path: Path
-) -> None:
-    before = BEFORE_PROVIDERS.replace("    one_subject = False\n", "")
-    install(site, "plugged_older", before, "fancy = plugged_older:SPEC")
-    spec = plugged_in(BACKENDS)["fancy"]
-    with pytest.raises(BackendError, match=r"fancy backend .* made for an older toolkit; update"):
-        spec.open(tmp_path, threads=3)
+def test_a_plugin_is_imported_when_its_backend_is_asked_for(site: Path) -> None:
+    install(site, "plugged_lazy", GOOD, "fancy = plugged_lazy:SPEC")
+    registry = Registry(BUILT_IN)
+    assert registry["onnx"].name == "onnx"
+    assert "plugged_lazy" not in sys.modules
+    assert registry["fancy"].name == "fancy"
+    assert "plugged_lazy" in sys.modules
 
 
 @pytest.mark.parametrize(
@@ -94,7 +71,7 @@ def test_one_from_before_exports_of_one_subject_is_refused_by_name(
             "plugged_taken",
             GOOD.replace("fancy", "onnx"),
             "bad = plugged_taken:SPEC",
-            "there is a backend onnx already",
+            "its BackendSpec is called onnx",
         ),
     ],
 )
@@ -107,8 +84,9 @@ def test_a_broken_one_is_named_and_passed_over_and_the_others_stay(
     reason: str,
 ) -> None:
     install(site, module, code, entry)
-    install(site, f"{module}_beside", GOOD, f"zz = {module}_beside:SPEC")
-    assert list(plugged_in(BACKENDS)) == ["fancy"]
+    install(site, f"{module}_beside", GOOD, f"fancy = {module}_beside:SPEC")
+    found = Registry(BUILT_IN)
+    assert set(found) - {spec.name for spec in BUILT_IN} == {"fancy"}
     (record,) = caplog.records
     text = record.getMessage()
     assert f"passing over the backend plug-in bad of {module}: " in text

@@ -9,7 +9,8 @@ import pytest
 
 from tests.conftest import write_graph
 from tests.convert.networks import photo
-from toolkit.backends import BACKENDS, load_backend
+from tests.support.backends import load_backend
+from toolkit.backends import BACKENDS
 from toolkit.backends.onnx import OnnxBackend
 from toolkit.convert import PROFILES
 from toolkit.convert.calibration import Calibration
@@ -51,7 +52,9 @@ def test_openvino_gives_what_onnx_runtime_gives(exports: dict[str, Path], profil
     ):
         for size in SIZES:
             image = photo(*size, seed=3)
-            wanted, found = (backend.segment(image, subject=SUBJECT) for backend in (one, other))
+            wanted, found = (
+                backend.infer(image, subject=SUBJECT).label_map for backend in (one, other)
+            )
             assert found.shape == size
             # each runtime rounds bytes in its own way
             assert (found != wanted).mean() < (0.01 if PROFILES[profile].quantized else 0.002)
@@ -73,12 +76,12 @@ def test_a_portrait_names_the_subject_to_an_export_that_needs_it(
         made = make_portrait(image, backend, subject=SUBJECT)
         assert set(made.shares) <= {0, SUBJECT}
         with pytest.raises(BackendError, match="gives one subject's mask; name the subject"):
-            backend.segment(image)
+            backend.infer(image)
 
 
 def test_an_export_of_all_labels_is_not_told_the_subject(exports: dict[str, Path]) -> None:
     image = photo(97, 97, seed=3)
     with OnnxBackend(exports["exact"], threads=1) as backend:
         np.testing.assert_array_equal(
-            backend.segment(image, subject=SUBJECT), backend.segment(image)
+            backend.infer(image, subject=SUBJECT).label_map, backend.infer(image).label_map
         )

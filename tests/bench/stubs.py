@@ -20,6 +20,7 @@ from toolkit.bench.worker import SLICE_NS
 from toolkit.errors import BackendError
 from toolkit.graphs import FrozenGraph
 from toolkit.graphs.network import Network
+from toolkit.inference import Capabilities, Segmentation
 
 NETWORK = Network((65, 65), ("background", "cat", "person"))
 Labeling = Callable[[NDArray[np.uint8]], NDArray[np.integer[Any]]]
@@ -31,7 +32,7 @@ class StubBackend(Closing):
     version = "1.2.3"
     provider = "stub"
     network = NETWORK
-    one_subject = False
+    capabilities = Capabilities()
 
     def __init__(self, name: str, threads: int, label: Labeling) -> None:
         self.name = name
@@ -41,16 +42,17 @@ class StubBackend(Closing):
         self.collecting: list[bool] = []
         self.closed = False
 
-    def segment(
+    def infer(
         self,
         image: NDArray[np.uint8],
         *,
         subject: int | None = None,  # noqa: ARG002 - it gives every label
-    ) -> NDArray[np.integer[Any]]:
+        margin: bool = False,  # noqa: ARG002 - it has none
+    ) -> Segmentation:
         """Label an image by the function given."""
         self.calls += 1
         self.collecting.append(gc.isenabled())
-        return self.label(image)
+        return Segmentation(self.label(image))
 
     def close(self) -> None:
         """Remember that it was closed."""

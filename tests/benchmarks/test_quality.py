@@ -49,6 +49,7 @@ from benchmarks.scenes import made_photo
 from tests.conftest import ROOT
 from tests.evaluate.datasets import write_folder
 from toolkit.errors import InputFileError
+from toolkit.inference import Segmentation
 from toolkit.portrait import Blur, natural_portrait
 
 HEIGHT, WIDTH = 96, 160
@@ -354,15 +355,16 @@ class FitsAnything(Known):
     def __init__(self) -> None:
         super().__init__(1, 1)
 
-    def segment(
+    def infer(
         self,
         image: NDArray[np.uint8],
         *,
         subject: int | None = None,  # noqa: ARG002 - it says the same of every one
-    ) -> NDArray[np.integer[Any]]:
+        margin: bool = False,  # noqa: ARG002
+    ) -> Segmentation:
         labels: NDArray[np.integer[Any]] = np.zeros(image.shape[:2], np.int64)
         labels[image.shape[0] // 4 :, image.shape[1] // 4 : 3 * image.shape[1] // 4] = 15
-        return labels
+        return Segmentation(labels)
 
 
 def test_the_page_shows_what_was_measured() -> None:

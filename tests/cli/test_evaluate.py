@@ -32,7 +32,7 @@ def bundled_labels(photo: Path) -> Any:
     """The bundled network's label map of a photo, and its mask at the photo's size."""
     bgr = read_photo(photo).bgr
     with open_backend(resolve_model("mnv2_dm05_person"), "onnx") as backend:
-        labels = make_portrait(bgr, backend).labels
+        labels = make_portrait(bgr, backend).label_map
     return labels, photo_mask(subject_mask(labels, PERSON), *bgr.shape[:2])
 
 

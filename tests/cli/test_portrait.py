@@ -16,8 +16,6 @@ from benchmarks import tutorial
 from tests.conftest import ROOT, Command
 from tests.support.exifs import PLACE, XMP, camera_exif, exif_of_file
 from tests.support.samples import PaintedBackend, random_photo
-from toolkit import backends
-from toolkit.backends import Backend
 from toolkit.errors import BackendError
 from toolkit.imaging import demo_photo, read_photo, write_photo
 from toolkit.imaging.exif import upright_exif
@@ -33,10 +31,7 @@ def painted(monkeypatch: pytest.MonkeyPatch) -> PaintedBackend:
     """A backend that needs no model, in place of the one the command would open."""
     backend = PaintedBackend()
 
-    def load_painted(name: str, artifact: object, *, threads: int) -> Backend:
-        return backend
-
-    monkeypatch.setattr(backends, "load_backend", load_painted)
+    monkeypatch.setattr("toolkit.backends.base.BackendSpec.open", lambda *_, **__: backend)
     return backend
 
 

@@ -17,7 +17,6 @@ import pytest
 
 from tests.conftest import ROOT, Command
 from tests.support.samples import PaintedBackend, random_photo
-from toolkit import backends
 from toolkit.cli.console import Console
 from toolkit.cli.portrait_summary import FEW
 from toolkit.imaging import read_photo, write_photo
@@ -30,7 +29,7 @@ MANY = FEW + 4
 def painted(monkeypatch: pytest.MonkeyPatch) -> PaintedBackend:
     """A backend that needs no model, in place of the one the command would open."""
     backend = PaintedBackend()
-    monkeypatch.setattr(backends, "load_backend", lambda *_, **__: backend)
+    monkeypatch.setattr("toolkit.backends.base.BackendSpec.open", lambda *_, **__: backend)
     return backend
 
 
@@ -150,11 +149,11 @@ def test_threads_of_a_config_are_those_of_one_photo_alone(
 ) -> None:
     asked = []
 
-    def load(name: str, artifact: object, *, threads: int) -> PaintedBackend:
+    def load(*_: object, threads: int, provider: str | None) -> PaintedBackend:
         asked.append(threads)
         return PaintedBackend()
 
-    monkeypatch.setattr(backends, "load_backend", load)
+    monkeypatch.setattr("toolkit.backends.base.BackendSpec.open", load)
     monkeypatch.setattr("toolkit.serving.batch.available_cores", lambda: 4)
     config = tmp_path / "config.toml"
     config.write_text('schema = "toolkit-config"\nversion = 1\nthreads = 3\n')
@@ -167,7 +166,7 @@ def test_threads_of_a_config_are_those_of_one_photo_alone(
 SLOW = """
 import signal, time
 from tests.support.samples import PaintedBackend
-from toolkit import backends
+from toolkit.backends.base import BackendSpec
 from toolkit.cli import main
 
 class Slow(PaintedBackend):
@@ -175,7 +174,7 @@ class Slow(PaintedBackend):
         time.sleep(0.05)
         return super().segment(image, subject=subject)
 
-backends.load_backend = lambda *_, **__: Slow()
+BackendSpec.open = lambda *_, **__: Slow()
 signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background
 main()
 """

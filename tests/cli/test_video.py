@@ -13,9 +13,9 @@ import pytest
 
 from tests.conftest import ROOT, Command
 from tests.video.clips import FigureBackend, background, clip, frames_of, walk, write_clip
-from toolkit.backends import Backend
 from toolkit.cli.console import Console
 from toolkit.hub import opening
+from toolkit.inference import Backend
 
 PICTURES = [frame for frame, _ in clip(walk(10))]
 

@@ -18,6 +18,7 @@ from toolkit.evaluate.run import run_evaluation
 from toolkit.graphs.network import Network
 from toolkit.hub.model import resolve_model
 from toolkit.imaging import pixels_sha256
+from toolkit.inference import Capabilities, Segmentation
 
 PERSON = 15
 
@@ -27,14 +28,17 @@ class OneSubject(Closing):
 
     name = version = provider = "stub"
     threads = 1
-    one_subject = True
+    capabilities = Capabilities(one_subject=True)
     network = Network((64, 64), voc_labels())
 
-    def segment(self, image: NDArray[np.uint8], *, subject: int | None = None) -> NDArray[np.int64]:
+    def infer(
+        self, image: NDArray[np.uint8], *, subject: int | None = None, margin: bool = False
+    ) -> Segmentation:
+        assert not margin
         assert subject is not None
         labels = np.zeros(image.shape[:2], np.int64)
         labels[:, : image.shape[1] // 2] = subject
-        return labels
+        return Segmentation(labels)
 
     def close(self) -> None:
         pass

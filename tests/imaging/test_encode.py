@@ -87,7 +87,7 @@ def test_quality_does_not_touch_lossless_formats(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("quality", [0, 101])
 def test_an_impossible_quality_is_a_usage_error(tmp_path: Path, quality: int) -> None:
-    with pytest.raises(UsageError, match="give 1 to 100"):
+    with pytest.raises(UsageError, match="must be 1 to 100"):
         write_photo(tmp_path / "a.jpg", RGB, quality=quality)
 
 

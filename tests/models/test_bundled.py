@@ -43,7 +43,7 @@ def test_it_finds_the_astronaut_and_not_the_room() -> None:
     with open_backend(resolve_model(load_catalog().bundled.name), "onnx") as backend:
         found = make_portrait(photo, backend, stages=True).stages
     assert found is not None
-    mask = found.mask == 255
+    mask = found.alpha == 255
     # face, an arm, the chest, the suit; the wall left, right and above, and the rocket's tail
     people = [(150, 220), (400, 130), (450, 350), (360, 250)]
     room = [(90, 100), (180, 340), (20, 300), (60, 505)]

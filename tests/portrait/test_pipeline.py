@@ -16,6 +16,7 @@ from benchmarks import tutorial
 from tests.support.samples import PaintedBackend, random_photo, seeds, sides
 from toolkit.errors import UsageError
 from toolkit.imaging import read_photo
+from toolkit.inference import Capabilities, Segmentation
 from toolkit.portrait import (
     EDGES,
     KERNELS,
@@ -81,9 +82,9 @@ def test_the_portrait_says_what_was_found() -> None:
     assert made.photo_size == (300, 400)
     assert made.network_size == (33, 44)
     assert backend.seen == [(33, 44, 3)]
-    assert made.labels.shape == (33, 44)
+    assert made.label_map.shape == (33, 44)
     assert set(made.shares) == {0, 15}
-    assert made.shares[15] == np.mean(made.labels == 15)
+    assert made.shares[15] == np.mean(made.label_map == 15)
     assert made.stages is None
 
 
@@ -93,10 +94,10 @@ def test_stages_are_the_pictures_on_the_way() -> None:
     stages = made.stages
     assert stages is not None
     assert np.array_equal(stages.network_input, tutorial.network_input(photo, 65))
-    assert np.array_equal(stages.mask, tutorial.full_mask(stages.labels, 120, 90))
-    assert np.array_equal(stages.blurred, tutorial.blurred_background(photo, stages.mask))
-    assert stages.network_mask.shape == stages.labels.shape
-    assert (stages.background[stages.mask == 255] == 0).all()
+    assert np.array_equal(stages.alpha, tutorial.full_mask(stages.label_map, 120, 90))
+    assert np.array_equal(stages.blurred, tutorial.blurred_background(photo, stages.alpha))
+    assert stages.network_mask.shape == stages.label_map.shape
+    assert (stages.background[stages.alpha == 255] == 0).all()
     assert stages.portrait is made.image
 
 
@@ -158,24 +159,25 @@ def test_the_natural_style_takes_any_photo_and_changes_none(
 class Scored(PaintedBackend):
     """Gives logits on a grid of 8 pixels, and calls the left third the subject."""
 
-    gives_logits = True
+    capabilities = Capabilities(margin=True)
 
-    def score(
-        self, image: NDArray[np.uint8], *, subject: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def infer(
+        self, image: NDArray[np.uint8], *, subject: int | None = None, margin: bool = False
+    ) -> Segmentation:
+        assert margin
         height, width = image.shape[:2]
         labels = np.zeros((height, width), np.int64)
-        labels[:, : width // 3] = subject
+        labels[:, : width // 3] = 15 if subject is None else subject
         grid = np.full(((height - 1) // 8 + 1, (width - 1) // 8 + 1), -9, np.float32)
         grid[:, : grid.shape[1] // 3] = 9
-        return labels, grid
+        return Segmentation(labels, grid)
 
 
 def test_the_natural_edge_is_made_of_the_logits_where_the_backend_gives_them() -> None:
     photo = np.full((65, 65, 3), 128, np.uint8)
     made = make_portrait(photo, Scored(), style=Natural(edge="none"), stages=True)
     assert made.stages is not None
-    row = made.stages.mask[30].astype(int)
+    row = made.stages.alpha[30].astype(int)
     assert (np.diff(row) <= 0).all()
     assert row[0] == 255
     assert row[-1] == 0
@@ -188,16 +190,18 @@ def test_a_patch_of_the_subject_is_blurred_only_where_the_network_is_sure(
     doubt: float, kept: bool
 ) -> None:
     class Patched(Scored):
-        def score(
+        def infer(
             self,
             image: NDArray[np.uint8],  # noqa: ARG002 - the answer is always the same
             *,
-            subject: int,
-        ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+            subject: int | None = None,  # noqa: ARG002
+            margin: bool = False,  # noqa: ARG002
+        ) -> Segmentation:
             grid = np.full((9, 9), 9, np.float32)
             grid[:, :1] = -9
             grid[3:6, 4:7] = doubt
-            return np.where(np.kron(grid, np.ones((8, 8)))[:65, :65] > 0, subject, 0), grid
+            wide = np.kron(grid, np.ones((8, 8)))[:65, :65]
+            return Segmentation(np.where(wide > 0, 15, 0), grid)
 
     photo = random_photo(1, 65, 65)
     made = make_portrait(photo, Patched(), style=Natural(edge="none", size=9))
@@ -208,7 +212,7 @@ def test_a_patch_of_the_subject_is_blurred_only_where_the_network_is_sure(
 def test_the_networks_mask_is_of_the_networks_size() -> None:
     made = make_portrait(random_photo(1, 300, 500), Scored(crop=(513, 513)), stages=True)
     assert made.stages is not None
-    assert made.stages.network_mask.shape == made.stages.labels.shape == made.network_size
+    assert made.stages.network_mask.shape == made.stages.label_map.shape == made.network_size
 
 
 def test_the_ground_is_sharp_at_the_feet_and_only_there() -> None:

@@ -78,10 +78,10 @@ def test_the_contact_sheet_shows_every_stage(monkeypatch: pytest.MonkeyPatch) ->
     contact_sheet(stages, ("background",))
     expected = [
         stages.photo,
-        overlay(stages.photo, stages.mask),
-        paint_labels(stages.labels),
+        overlay(stages.photo, stages.alpha),
+        paint_labels(stages.label_map),
         stages.network_mask,
-        stages.mask,
+        stages.alpha,
         stages.background,
         stages.blurred,
         stages.portrait,

@@ -9,7 +9,8 @@ from tests.support.samples import PaintedBackend, random_photo
 from toolkit.imaging import write_photo
 from toolkit.portrait import PERSON, Tutorial
 from toolkit.serving.batch import run_jobs
-from toolkit.serving.photo import Job, PhotoReport, PortraitSettings
+from toolkit.serving.job import Job, PhotoReport
+from toolkit.serving.predictor import PortraitSettings, Predictor
 from toolkit.serving.record import Record, settings_of
 
 SETTINGS = PortraitSettings(PERSON, Tutorial())
@@ -38,6 +39,6 @@ def run(
     backend: PaintedBackend | None = None,
 ) -> list[PhotoReport]:
     """Run with a record."""
-    backend = backend or PaintedBackend()
-    record = Record(settings_of(settings, backend, network), everywhere=everywhere)
-    return list(run_jobs(jobs, backend, settings, workers=workers, record=record, resume=resume))
+    predictor = Predictor(backend or PaintedBackend(), settings, artifact_sha256=network)
+    record = Record(settings_of(predictor), everywhere=everywhere)
+    return list(run_jobs(jobs, predictor, workers=workers, record=record, resume=resume))

@@ -17,11 +17,11 @@ from tests.support.holding import held_up
 from tests.support.samples import PaintedBackend
 from toolkit.backends import find_backend
 from toolkit.errors import BackendError
-from toolkit.imaging import read_photo
+from toolkit.imaging import decode_image, read_photo
 from toolkit.portrait import make_portrait
 from toolkit.serving import batch
-from toolkit.serving import photo as photo_module
 from toolkit.serving.batch import PREFETCH, WorkerPlan, in_order, run_jobs, share_cores
+from toolkit.serving.predictor import Predictor
 
 WAIT = 20
 """Seconds until a test that hangs fails."""
@@ -125,7 +125,7 @@ def test_workers_and_threads_share_the_cores(
 @pytest.mark.parametrize("workers", [1, 4])
 def test_each_portrait_is_that_of_its_photo(tmp_path: Path, workers: int) -> None:
     jobs, backend = make_jobs(tmp_path, 12), PaintedBackend()
-    reports = list(run_jobs(jobs, backend, SETTINGS, workers=workers))
+    reports = list(run_jobs(jobs, Predictor(backend, SETTINGS), workers=workers))
     assert [report.photo for report in reports] == [job.photo for job in jobs]
     for job in jobs:
         expected = make_portrait(read_photo(job.photo).bgr, backend, style=SETTINGS.style).image
@@ -134,7 +134,7 @@ def test_each_portrait_is_that_of_its_photo(tmp_path: Path, workers: int) -> Non
 
 def test_a_run_without_a_record_leaves_none(tmp_path: Path) -> None:
     jobs = make_jobs(tmp_path)
-    list(run_jobs(jobs, PaintedBackend(), SETTINGS))
+    list(run_jobs(jobs, Predictor(PaintedBackend(), SETTINGS)))
     assert sorted(jobs[0].output.parent.iterdir()) == [job.output for job in jobs]
 
 
@@ -199,14 +199,14 @@ def test_no_more_photos_are_held_than_there_are_workers(
     held: list[weakref.ref[Any]] = []
     most = 0
 
-    def watched(path: Path, **options: Any) -> Any:
+    def watched(data: bytes, **options: Any) -> Any:
         nonlocal most
-        photo = read_photo(path, **options)
+        photo = decode_image(data, **options)
         held.append(weakref.ref(photo.bgr))
         most = max(most, sum(one() is not None for one in held))
         return photo
 
-    monkeypatch.setattr(photo_module, "read_photo", watched)
+    monkeypatch.setattr("toolkit.serving.predictor.decode_image", watched)
     reports = run(make_jobs(tmp_path, 60), workers=3)  # the reports are kept
     assert len(reports) == len(held) == 60
     assert most <= 3

@@ -17,7 +17,7 @@ from tests.support.samples import random_photo
 from toolkit.errors import StoreError
 from toolkit.imaging import write_photo
 from toolkit.portrait import Natural, Tutorial
-from toolkit.serving.photo import PortraitSettings
+from toolkit.serving.predictor import PortraitSettings
 from toolkit.serving.record import NAME, VERSION, made_in
 
 

@@ -30,7 +30,7 @@ from toolkit.hub import fetch
 from toolkit.hub.publish import publish_export
 from toolkit.hub.store import Store
 from toolkit.portrait import Tutorial
-from toolkit.serving.photo import PortraitSettings
+from toolkit.serving.predictor import PortraitSettings
 
 PACKAGE = str(Path(toolkit.__file__).parent)
 CHANGES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link")

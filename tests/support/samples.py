@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from toolkit.graphs.network import Network, generic_labels
+from toolkit.inference import Capabilities, Segmentation
 
 
 class PaintedBackend:
@@ -18,7 +19,7 @@ class PaintedBackend:
     version = "0"
     provider = "paint"
     threads = 1
-    one_subject = False
+    capabilities = Capabilities()
 
     def __init__(self, crop: tuple[int, int] = (65, 65), label: int = 15) -> None:
         self.network = Network(crop, generic_labels(21))
@@ -35,6 +36,16 @@ class PaintedBackend:
         self.seen.append(image.shape)
         red = image[..., 0]
         return np.where(red >= red.mean(), self.label, 0).astype(np.int64)
+
+    def infer(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        subject: int | None = None,
+        margin: bool = False,  # noqa: ARG002 - it has none
+    ) -> Segmentation:
+        """Label an image by `segment`."""
+        return Segmentation(self.segment(image, subject=subject))
 
     def close(self) -> None:
         """Nothing is open."""

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from tests.video.clips import framed
 from tests.video.judging import alphas, fits, flicker, lag, overlap
-from toolkit.backends import Backend
 from toolkit.evaluate.dataset import LabeledPhoto, open_dataset
 from toolkit.hub.model import resolve_model
 from toolkit.hub.opening import open_backend
+from toolkit.inference import Backend
 from toolkit.portrait import PERSON, Natural
 from toolkit.video.frames import alpha_of, probability_in
 from toolkit.video.temporal_smoothing import GAIN

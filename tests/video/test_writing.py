@@ -13,8 +13,9 @@ import pytest
 from tests.conftest import ROOT
 from tests.video.clips import av, clip, frames_of, sound_of, walk, write_clip
 from toolkit.errors import StoreError, UsageError
+from toolkit.video.formats import WRITTEN_AS, check_writable
 from toolkit.video.reading import VideoReader
-from toolkit.video.writing import WRITTEN_AS, VideoWriter, check_writable
+from toolkit.video.writing import VideoWriter
 
 PICTURES = [frame for frame, _ in clip(walk(12))]
 

@@ -1,28 +1,25 @@
 """The registry of runtimes: by name, each imported only when it is opened.
 
-Other packages add theirs by an entry point: see `toolkit.backends.plugins`.
+Other packages add theirs by an entry point: see `toolkit.backends.registry`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from toolkit.backends.base import Artifact, Backend, BackendFactory, BackendSpec
-from toolkit.backends.plugins import plugged_in
+from toolkit.backends.base import Artifact, BackendFactory, BackendSpec
+from toolkit.backends.registry import Registry
 from toolkit.errors import MissingDependencyError, UsageError
 from toolkit.files.atomic import sha256_of
 from toolkit.graphs import FrozenGraph
-from toolkit.host import available_cores
 
 __all__ = [
     "BACKENDS",
     "Artifact",
-    "Backend",
     "BackendFactory",
     "BackendSpec",
     "artifact_sha256",
     "find_backend",
-    "load_backend",
 ]
 
 
@@ -54,9 +51,8 @@ def _opencv() -> BackendFactory:
     return OpencvBackend
 
 
-BACKENDS: dict[str, BackendSpec] = {
-    spec.name: spec
-    for spec in (
+BACKENDS = Registry(
+    (
         BackendSpec("onnx", artifact="onnx", extra=None, packages=("onnxruntime",), load=_onnx),
         BackendSpec(
             "tf",
@@ -83,8 +79,7 @@ BACKENDS: dict[str, BackendSpec] = {
             one_at_a_time=True,
         ),
     )
-}
-BACKENDS |= plugged_in(BACKENDS)
+)
 
 
 def find_backend(name: str) -> BackendSpec:
@@ -110,42 +105,3 @@ def artifact_sha256(artifact: FrozenGraph | Path) -> str:
         The file can't be read.
     """
     return sha256_of(artifact) if isinstance(artifact, Path) else artifact.sha256
-
-
-def load_backend(
-    name: str,
-    artifact: FrozenGraph | Path,
-    *,
-    threads: int | None = None,
-    provider: str | None = None,
-) -> Backend:
-    """Open a network on a runtime.
-
-    Parameters
-    ----------
-    name : str
-        A name in `BACKENDS`.
-    artifact : FrozenGraph or Path
-        What that backend runs: a frozen graph, or the path of an ONNX file.
-    threads : int, optional
-        Threads for one photo; by default the cores this process may use.
-    provider : str, optional
-        The execution provider or device to run on, such as ``CPUExecutionProvider`` (onnx) or
-        ``CPU`` (the others); by default the backend's own choice.
-
-    Returns
-    -------
-    Backend
-        A context manager.
-
-    Raises
-    ------
-    UsageError
-        No such backend.
-    MissingDependencyError
-        Its runtime is not installed.
-    BackendError, GraphError, ExportError
-        It does not take the artifact, or has no such provider.
-    """
-    spec = find_backend(name)
-    return spec.open(artifact, threads=threads or available_cores(), provider=provider)

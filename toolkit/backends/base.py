@@ -1,144 +1,20 @@
-"""What every runtime offers: a photo's pixels in, a label map out."""
+"""How a runtime is named in the registry and opened on a network."""
 
 from __future__ import annotations
 
 import importlib.util
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal, Protocol, Self
 
 from toolkit.errors import BackendError
 from toolkit.graphs import FrozenGraph, read_graph
-from toolkit.graphs.network import Network
+from toolkit.inference import Backend
 
 Artifact = Literal["graph", "onnx"]
 """What a backend runs: a frozen TF1 graph or an ONNX file."""
-
-
-class Backend(Protocol):
-    """A loaded network on one runtime; a context manager.
-
-    Attributes
-    ----------
-    name : str
-        The name in the registry, such as ``onnx``.
-    version : str
-        The runtime's version.
-    provider : str
-        The execution provider or device that really runs it.
-    threads : int
-        Size of the thread pool that runs one photo.
-    network : Network
-        Crop and labels of the network loaded.
-    one_subject : bool
-        Whether the file it runs gives one subject's mask instead of every label.
-    """
-
-    name: str
-    version: str
-    provider: str
-    threads: int
-    network: Network
-    one_subject: bool
-
-    def segment(
-        self, image: NDArray[np.uint8], *, subject: int | None = None
-    ) -> NDArray[np.integer[Any]]:
-        """Label every pixel; may be called from several threads at once.
-
-        Parameters
-        ----------
-        image : (h, w, 3) uint8, RGB, 0..255
-            Any size from 1x1; the network resizes it to its own crop.
-        subject : int, optional
-            The label that is wanted; needed where `one_subject`, and of no effect elsewhere.
-
-        Returns
-        -------
-        (h, w) integer
-            The label map, 0 .. number of labels - 1. Where `one_subject`, the subject's number
-            where it is; elsewhere 0, or 1 where the subject is label 0.
-
-        Raises
-        ------
-        BackendError
-            The runtime failed, or the subject it needs is not named.
-        """
-        ...
-
-    def close(self) -> None:
-        """Free the session; the backend is not used again."""
-        ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-class SoftBackend(Backend, Protocol):
-    """A backend that gives the network's own scores besides.
-
-    Attributes
-    ----------
-    gives_logits : bool
-        Whether the file it runs does; a backend without this attribute does not.
-    """
-
-    gives_logits: bool
-
-    def score(
-        self, image: NDArray[np.uint8], *, subject: int
-    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float32]]:
-        """Label every pixel, and say by how much the subject wins; threads as in `segment`.
-
-        Parameters
-        ----------
-        image : (h, w, 3) uint8, RGB, 0..255
-        subject : int
-
-        Returns
-        -------
-        (h, w) integer
-            As `segment` gives it.
-        (rows, columns) float32
-            The subject's margin, see `subject_margin`, on the network's grid: pixel (i, j) lies on
-            pixel (stride * i, stride * j) of the photo resized to fit the crop.
-        """
-        ...
-
-
-def subject_margin(logits: NDArray[np.floating[Any]], subject: int) -> NDArray[np.float32]:
-    """Return by how much one label wins over all others together: its log-odds.
-
-    Parameters
-    ----------
-    logits : (labels, ...) float
-    subject : int
-
-    Returns
-    -------
-    (...) float32
-
-    Examples
-    --------
-    >>> subject_margin(np.array([0.0, 2.0]), 1)
-    array(2., dtype=float32)
-    """
-    others = np.delete(logits, subject, axis=0)
-    largest = others.max(axis=0)
-    total = np.log(np.exp(others - largest).sum(axis=0)) + largest
-    return np.asarray(logits[subject] - total, np.float32)
 
 
 class Closing:
@@ -164,7 +40,7 @@ class BackendFactory(Protocol):
     """Opens a network on a runtime."""
 
     def __call__(
-        self, artifact: FrozenGraph | Path, *, threads: int, provider: str | None = None
+        self, artifact: FrozenGraph | Path, *, threads: int, provider: str | None
     ) -> Backend:
         """Load a frozen graph or an ONNX file.
 
@@ -175,7 +51,7 @@ class BackendFactory(Protocol):
             For one photo.
         provider : str, optional
             The execution provider or device to run on, in the runtime's own words; None: the
-            backend's choice. Handed in only where one is asked for.
+            backend's choice.
 
         Raises
         ------
@@ -254,22 +130,9 @@ class BackendSpec:
         MissingDependencyError
             The runtime is not installed.
         BackendError, GraphError, ExportError
-            It does not take the artifact or the provider, or is a plug-in of an older toolkit.
+            It does not take the artifact or the provider.
         """
-        factory = self.load()
-        named = {} if provider is None else {"provider": provider}
-        if named and "provider" not in inspect.signature(factory).parameters:
-            raise BackendError(
-                f"the {self.name} backend can't be told a provider", "leave the provider out"
-            )
-        backend = factory(artifact, threads=threads, **named)
-        if not hasattr(backend, "one_subject"):
-            raise BackendError(
-                f"the {self.name} backend does not say whether it gives one subject's mask: it was "
-                "made for an older toolkit",
-                "update the package it comes from",
-            )
-        return backend
+        return self.load()(artifact, threads=threads, provider=provider)
 
     def open_file(
         self,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from toolkit.errors import BackendError, ExportError
 from toolkit.graphs.network import INPUT, OUTPUT, SUBJECT, Network, generic_labels
+from toolkit.inference import subject_margin
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,24 @@ def feed_of(
             raise BackendError(f"{path} gives one subject's mask", "name the subject")
         feed[SUBJECT.name] = np.array(subject, np.int64)
     return feed
+
+
+def margin_of(logits: NDArray[np.float32], subject: int | None) -> NDArray[np.float32]:
+    """Return the margin of a subject that has to be named.
+
+    Parameters
+    ----------
+    logits : (labels, rows, columns) float32
+    subject : int or None
+
+    Raises
+    ------
+    BackendError
+        None is named.
+    """
+    if subject is None:
+        raise BackendError("a margin is one subject's", "name the subject")
+    return subject_margin(logits, subject)
 
 
 def check_size(path: Path, image: NDArray[np.uint8], network: Network) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from toolkit.backends.base import Closing, check_provider, subject_margin
-from toolkit.backends.export import check_tensors, feed_of, network_of
+from toolkit.backends.base import Closing, check_provider
+from toolkit.backends.export import check_tensors, feed_of, margin_of, network_of
 from toolkit.errors import BackendError, ExportError
 from toolkit.graphs import FrozenGraph
 from toolkit.graphs.network import LOGITS, OUTPUT
+from toolkit.inference import Capabilities, Segmentation
 
 PROVIDER = "CPUExecutionProvider"
 
@@ -31,7 +32,7 @@ onnxruntime.set_default_logger_severity(3)
 
 
 class OnnxBackend(Closing):
-    """A session of ONNX Runtime; see `toolkit.backends.base.Backend`.
+    """A session of ONNX Runtime; see `toolkit.inference.Backend`.
 
     Parameters
     ----------
@@ -65,25 +66,21 @@ class OnnxBackend(Closing):
         self.version: str = onnxruntime.__version__
         self.threads = threads
         outputs = {tensor.name for tensor in self._session.get_outputs()}
-        self.one_subject = check_tensors(
+        one_subject = check_tensors(
             self.path, {tensor.name for tensor in self._session.get_inputs()}, outputs
         )
-        self.gives_logits = LOGITS.name in outputs
+        self.capabilities = Capabilities(one_subject, margin=LOGITS.name in outputs)
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.network = network_of(self.path, self.metadata)
 
-    def segment(
-        self, image: NDArray[np.uint8], *, subject: int | None = None
-    ) -> NDArray[np.integer[Any]]:
-        """Label every pixel; see `Backend.segment`."""
-        return cast(NDArray[np.integer[Any]], self.run([OUTPUT.name], image, subject)[0][0])
-
-    def score(
-        self, image: NDArray[np.uint8], *, subject: int
-    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float32]]:
-        """Label every pixel and score the subject; see `SoftBackend.score`."""
+    def infer(
+        self, image: NDArray[np.uint8], *, subject: int | None = None, margin: bool = False
+    ) -> Segmentation:
+        """Label every pixel; see `toolkit.inference.Backend.infer`."""
+        if not (margin and self.capabilities.margin):
+            return Segmentation(self.run([OUTPUT.name], image, subject)[0][0])
         labels, logits = self.run([OUTPUT.name, LOGITS.name], image, subject)
-        return labels[0], subject_margin(logits[0], subject)
+        return Segmentation(labels[0], margin_of(logits[0], subject))
 
     def run(
         self, outputs: list[str], image: NDArray[np.uint8], subject: int | None = None
@@ -96,7 +93,11 @@ class OnnxBackend(Closing):
             The runtime failed.
         """
         feed = feed_of(
-            self.path, image, subject, one_subject=self.one_subject, network=self.network
+            self.path,
+            image,
+            subject,
+            one_subject=self.capabilities.one_subject,
+            network=self.network,
         )
         return run_session(self._session, self.path, outputs, feed)
 

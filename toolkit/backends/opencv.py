@@ -18,12 +18,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.backends.base import Closing, check_provider, subject_margin
-from toolkit.backends.export import check_present, check_size, check_tensors, network_of
+from toolkit.backends.base import Closing, check_provider
+from toolkit.backends.export import check_present, check_size, check_tensors, margin_of, network_of
 from toolkit.backends.onnx import PROVIDER, open_session, run_session
 from toolkit.errors import BackendError, ExportError, MissingDependencyError
 from toolkit.graphs import FrozenGraph
 from toolkit.graphs.network import INPUT, OUTPUT
+from toolkit.inference import Capabilities, Segmentation
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -38,7 +39,7 @@ BETWEEN = frozenset({"Cast", "Identity", "Resize", "Transpose"})
 
 
 class OpencvBackend(Closing):
-    """The network in OpenCV's DNN module; see `toolkit.backends.base.Backend`.
+    """The network in OpenCV's DNN module; see `toolkit.inference.Backend`.
 
     Parameters
     ----------
@@ -62,8 +63,7 @@ class OpencvBackend(Closing):
     name = "opencv"
     version = cv2.__version__
     provider = f"OpenCV CPU + {PROVIDER}"
-    one_subject = False
-    gives_logits = True
+    capabilities = Capabilities(margin=True)
 
     def __init__(
         self, artifact: FrozenGraph | Path, *, threads: int, provider: str | None = None
@@ -101,21 +101,12 @@ class OpencvBackend(Closing):
             raise ExportError(artifact, f"OpenCV does not load it: {_reason(error)}") from error
         self._lock = threading.Lock()  # a Net holds its input: one photo at a time
 
-    def segment(
-        self,
-        image: NDArray[np.uint8],
-        *,
-        subject: int | None = None,  # noqa: ARG002 - it gives every label
-    ) -> NDArray[np.integer[Any]]:
-        """Label every pixel; see `Backend.segment`."""
-        return self._run(image)[0]
-
-    def score(
-        self, image: NDArray[np.uint8], *, subject: int
-    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float32]]:
-        """Label every pixel and score the subject; see `SoftBackend.score`."""
+    def infer(
+        self, image: NDArray[np.uint8], *, subject: int | None = None, margin: bool = False
+    ) -> Segmentation:
+        """Label every pixel; see `toolkit.inference.Backend.infer`."""
         labels, logits = self._run(image)
-        return labels, subject_margin(logits[0], subject)
+        return Segmentation(labels, margin_of(logits[0], subject) if margin else None)
 
     def _run(
         self, image: NDArray[np.uint8]

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from toolkit.backends.base import Closing, check_provider, subject_margin
-from toolkit.backends.export import check_present, check_tensors, feed_of, network_of
+from toolkit.backends.base import Closing, check_provider
+from toolkit.backends.export import check_present, check_tensors, feed_of, margin_of, network_of
 from toolkit.errors import BackendError, ExportError
 from toolkit.graphs import FrozenGraph
 from toolkit.graphs.network import LOGITS, OUTPUT
+from toolkit.inference import Capabilities, Segmentation
 
 DEVICE = "CPU"
 
@@ -29,7 +30,7 @@ THREADS = "INFERENCE_NUM_THREADS"
 
 
 class OpenvinoBackend(Closing):
-    """A network compiled by OpenVINO; see `toolkit.backends.base.Backend`.
+    """A network compiled by OpenVINO; see `toolkit.inference.Backend`.
 
     Parameters
     ----------
@@ -71,8 +72,9 @@ class OpenvinoBackend(Closing):
         }
         try:
             model = core.read_model(artifact)
-            self.one_subject = check_tensors(artifact, _names(model.inputs), _names(model.outputs))
-            self.gives_logits = LOGITS.name in _names(model.outputs)
+            outputs = _names(model.outputs)
+            one_subject = check_tensors(artifact, _names(model.inputs), outputs)
+            self.capabilities = Capabilities(one_subject, margin=LOGITS.name in outputs)
             self.network = network_of(artifact, _metadata(model))
             known = core.get_property(device, "SUPPORTED_PROPERTIES")
             self._compiled = core.compile_model(
@@ -86,22 +88,24 @@ class OpenvinoBackend(Closing):
         # A request runs one photo at a time; each thread that calls gets its own.
         self._requests = threading.local()
 
-    def segment(
-        self, image: NDArray[np.uint8], *, subject: int | None = None
-    ) -> NDArray[np.integer[Any]]:
-        """Label every pixel; see `Backend.segment`."""
-        return cast(NDArray[np.integer[Any]], self._infer(image, subject)[OUTPUT.name][0])
+    def infer(
+        self, image: NDArray[np.uint8], *, subject: int | None = None, margin: bool = False
+    ) -> Segmentation:
+        """Label every pixel; see `toolkit.inference.Backend.infer`."""
+        found = self._run(image, subject)
+        wanted = margin and self.capabilities.margin
+        return Segmentation(
+            found[OUTPUT.name][0],
+            margin_of(found[LOGITS.name][0], subject) if wanted else None,
+        )
 
-    def score(
-        self, image: NDArray[np.uint8], *, subject: int
-    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float32]]:
-        """Label every pixel and score the subject; see `SoftBackend.score`."""
-        found = self._infer(image, subject)
-        return found[OUTPUT.name][0], subject_margin(found[LOGITS.name][0], subject)
-
-    def _infer(self, image: NDArray[np.uint8], subject: int | None) -> Any:
+    def _run(self, image: NDArray[np.uint8], subject: int | None) -> Any:
         feed = feed_of(
-            self.path, image, subject, one_subject=self.one_subject, network=self.network
+            self.path,
+            image,
+            subject,
+            one_subject=self.capabilities.one_subject,
+            network=self.network,
         )
         try:
             if not hasattr(self._requests, "own"):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.backends.base import Closing, check_provider, subject_margin
-from toolkit.backends.export import check_size
+from toolkit.backends.base import Closing, check_provider
+from toolkit.backends.export import check_size, margin_of
 from toolkit.errors import BackendError, GraphError
 from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph, parse_graph
 from toolkit.graphs.network import INPUT, OUTPUT
+from toolkit.inference import Capabilities, Segmentation
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Reference:
 
 
 class TfBackend(Closing):
-    """A TF1 session on the CPU; see `toolkit.backends.base.Backend`.
+    """A TF1 session on the CPU; see `toolkit.inference.Backend`.
 
     Parameters
     ----------
@@ -59,8 +60,7 @@ class TfBackend(Closing):
 
     name = "tf"
     provider = "CPU"
-    one_subject = False
-    gives_logits = True
+    capabilities = Capabilities(margin=True)
 
     def __init__(
         self, artifact: FrozenGraph | Path, *, threads: int, provider: str | None = None
@@ -85,21 +85,14 @@ class TfBackend(Closing):
         )
         self._session = tf.compat.v1.Session(graph=loaded, config=config)
 
-    def segment(
-        self,
-        image: NDArray[np.uint8],
-        *,
-        subject: int | None = None,  # noqa: ARG002 - it gives every label
-    ) -> NDArray[np.integer[Any]]:
-        """Label every pixel; see `Backend.segment`."""
-        return cast(NDArray[np.integer[Any]], self._run(OUTPUT.name, image)[0])
-
-    def score(
-        self, image: NDArray[np.uint8], *, subject: int
-    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float32]]:
-        """Label every pixel and score the subject; see `SoftBackend.score`."""
+    def infer(
+        self, image: NDArray[np.uint8], *, subject: int | None = None, margin: bool = False
+    ) -> Segmentation:
+        """Label every pixel; see `toolkit.inference.Backend.infer`."""
+        if not margin:
+            return Segmentation(self._run(OUTPUT.name, image)[0])
         labels, logits = self._run([OUTPUT.name, self.contract.logits], image)
-        return labels[0], subject_margin(np.moveaxis(logits[0], -1, 0), subject)
+        return Segmentation(labels[0], margin_of(np.moveaxis(logits[0], -1, 0), subject))
 
     def refer(self, image: NDArray[np.uint8]) -> Reference:
         """Run the image and keep what the near-tie rule needs.

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from toolkit.backends import Backend
+    from toolkit.inference import Backend
 
 PROTOCOL = 3
 """Version of request and reply. Fields may be added within one, with a default."""

@@ -81,6 +81,15 @@ Images = Annotated[
         show_default=False,
     ),
 ]
+AskedSubject = Annotated[
+    str | None,
+    typer.Option(
+        "--subject",
+        metavar="NAME|ID",
+        help="The label that stays sharp: one of the model's, as in cat or 8.  [default: person]",
+        show_default=False,
+    ),
+]
 Subject = Annotated[
     str,
     typer.Option(
@@ -246,21 +255,6 @@ def given(context: typer.Context, option: str) -> Any:
     source = context.get_parameter_source(option)
     value = context.params[option]
     return value if source is not None and source.name == "COMMANDLINE" else None
-
-
-def limit_opencv(threads: int | None = None) -> None:
-    """Give OpenCV as many threads as a photo may have: its own count knows not every quota.
-
-    Parameters
-    ----------
-    threads : int, optional
-        By default the cores this process may use.
-    """
-    import cv2
-
-    from toolkit.host import available_cores
-
-    cv2.setNumThreads(threads or available_cores())
 
 
 def guarded(function: Callable[P, None]) -> Callable[P, None]:

@@ -22,8 +22,8 @@ from toolkit.cli.console import (
     TrustGraph,
     Verbose,
     guarded,
-    limit_opencv,
 )
+from toolkit.host import limit_opencv
 
 if TYPE_CHECKING:
     from toolkit.evaluate.schema import Evaluation, QualitySummary

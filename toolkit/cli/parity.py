@@ -18,9 +18,9 @@ from toolkit.cli.console import (
     TrustGraph,
     Verbose,
     guarded,
-    limit_opencv,
     to_json,
 )
+from toolkit.host import limit_opencv
 
 if TYPE_CHECKING:
     from toolkit.parity import PhotoParity, Thresholds

@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from toolkit.cli.console import (
+    AskedSubject,
     Console,
     Exit,
     Json,
     ModelOption,
     Quiet,
-    Subject,
     Threads,
     TrustGraph,
     Verbose,
     given,
     guarded,
-    limit_opencv,
 )
-from toolkit.cli.portrait_files import plan_jobs
 from toolkit.cli.portrait_summary import RunSummary
 from toolkit.errors import UsageError
 
 if TYPE_CHECKING:
     from toolkit.portrait import Edge, Kernel, Style
+    from toolkit.serving.batch import WorkerPlan
+    from toolkit.serving.predictor import Predictor
 
 
 @guarded
@@ -69,7 +69,7 @@ def portrait_command(
     ] = False,
     model: ModelOption = None,
     backend: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--backend",
             "-b",
@@ -78,8 +78,8 @@ def portrait_command(
             "on the export; tf is TensorFlow on the frozen graph. toolkit info lists them, and "
             "those that other packages add.",
         ),
-    ] = "onnx",
-    subject: Subject = "person",
+    ] = None,
+    subject: AskedSubject = None,
     style: Annotated[
         Literal["natural", "tutorial"],
         typer.Option(
@@ -224,54 +224,49 @@ def portrait_command(
 
     Example: `toolkit portrait holiday/ --recursive --output portraits/ --resume`
     """
-    from toolkit.backends import artifact_sha256, find_backend, load_backend
-    from toolkit.cli.video import VideoSettings, plan_video, portrait_video
-    from toolkit.hub.model import resolve_model
-    from toolkit.hub.opening import find_artifact
-    from toolkit.recommend.config import Config, read_config, resolve_configured
+    from toolkit.backends import find_backend
+    from toolkit.cli.video import VideoSettings, find_video, portrait_video
+    from toolkit.recommend.config import choose
     from toolkit.serving.batch import run_jobs, share_cores
-    from toolkit.serving.photo import PortraitSettings
+    from toolkit.serving.plan import plan_jobs
+    from toolkit.serving.predictor import PortraitSettings, Predictor
     from toolkit.serving.record import Record, settings_of
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     made_in = _style(context, style, kernel, strength, blur, edge, depth)
-    video = plan_video(context, images, output)
+    video = find_video(context, images, output)
     photos = [] if video else images
     jobs = plan_jobs(
         photos, output, stages=stages, overlay=overlay, compare=compare, recursive=recursive
     )
     alone = not resume and photos == [job.photo for job in jobs][:1]
-    configured = read_config(config) if config else Config()
-    backend = given(context, "backend") or configured.backend or backend
-    subject = given(context, "subject") or configured.subject or subject
-    # the file's threads were measured with one photo at a time
-    threads = threads or (configured.threads if len(jobs) == 1 else None)
-    if config and model is None:
-        found = resolve_configured(configured, config, trusted=trust_graph)
-    else:
-        found = resolve_model(model, trusted=trust_graph)
-    console.say(f"model {found.name}: {found.about}")
+    chosen = choose(
+        config,
+        model=model,
+        backend=backend,
+        subject=subject,
+        # the file's threads were measured with one photo at a time
+        threads=threads if len(jobs) == 1 or threads else 0,
+        trusted=trust_graph,
+    )
+    console.say(f"model {chosen.model.name}: {chosen.model.about}")
     if video:
-        wanted = VideoSettings(subject, made_in, _about(made_in), every, strip, require_subject)
-        portrait_video(video, found, wanted, console, backend=backend, threads=threads)
+        wanted = VideoSettings(chosen.subject, made_in, every, strip, require_subject)
+        portrait_video(
+            video, chosen.model, wanted, console, backend=chosen.backend, threads=chosen.threads
+        )
         return
-    soft = style == "natural"
-    plan = share_cores(len(jobs), find_backend(backend), workers=workers, threads=threads)
-    artifact = find_artifact(found, backend, logits=soft)
-    with load_backend(backend, artifact, threads=plan.threads) as opened:
-        limit_opencv(opened.threads)
-        label = opened.network.require_label(subject)
-        at_once = f", {plan.workers} workers" if plan.workers > 1 else ""
-        console.say(f"backend {opened.name} {opened.version}, {opened.threads} threads{at_once}")
-        console.say(f"style {style}: {opened.network.labels[label]} sharp, {_about(made_in)}")
-        settings = PortraitSettings(label, made_in, quality, strip)
-        settings_text = settings_of(settings, opened, artifact_sha256(artifact))
+    plan = share_cores(
+        len(jobs), find_backend(chosen.backend), workers=workers, threads=chosen.threads
+    )
+    settings = PortraitSettings(chosen.subject, made_in, quality, strip)
+    with Predictor.open(chosen.model, chosen.backend, settings, threads=plan.threads) as predictor:
+        _say(console, predictor, plan)
         reports = run_jobs(
             jobs,
-            opened,
-            settings,
+            predictor,
             workers=plan.workers,
-            record=Record(settings_text, everywhere=not alone),
+            record=Record(settings_of(predictor), everywhere=not alone),
             resume=resume,
         )
         summary = RunSummary(jobs, console)
@@ -279,12 +274,21 @@ def portrait_command(
             summary.take(reports, progress)
     summary.sum_up()
     console.document(
-        "portrait", {"model": found.name, "backend": backend, "photos": summary.reports}
+        "portrait",
+        {"model": chosen.model.name, "backend": chosen.backend, "photos": summary.reports},
     )
     if summary.bad:
         raise typer.Exit(Exit.COULD_NOT_RUN)
     if require_subject and summary.without_subject:
         raise typer.Exit(Exit.CHECK_FAILED)
+
+
+def _say(console: Console, predictor: Predictor, plan: WorkerPlan) -> None:
+    backend, style = predictor.backend, predictor.settings.style
+    at_once = f", {plan.workers} workers" if plan.workers > 1 else ""
+    name = backend.network.labels[predictor.subject]
+    console.say(f"backend {backend.name} {backend.version}, {backend.threads} threads{at_once}")
+    console.say(f"style {style.name}: {name} sharp, {style.about}")
 
 
 def _style(
@@ -307,13 +311,3 @@ def _style(
         if given(context, option):
             raise UsageError(f"--{option} is of the natural style", "leave out --style tutorial")
     return Tutorial(blur or KERNEL)
-
-
-def _about(style: Style) -> str:
-    from toolkit.portrait import Tutorial
-
-    if isinstance(style, Tutorial):
-        return f"blur of {style.kernel} pixels"
-    size = f"{style.strength:g} % of the longer side" if style.size is None else f"{style.size:g}"
-    unit = "" if style.size is None else " pixels"
-    return f"{style.kernel} blur of {size}{unit}, {style.edge} edge"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from toolkit.cli.console import Console
 
 if TYPE_CHECKING:
-    from toolkit.serving.photo import Job, PhotoReport
+    from toolkit.serving.job import Job, PhotoReport
 
 log = logging.getLogger("toolkit")
 

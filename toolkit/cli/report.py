@@ -17,9 +17,9 @@ from toolkit.cli.console import (
     TrustGraph,
     Verbose,
     guarded,
-    limit_opencv,
 )
 from toolkit.errors import UsageError
+from toolkit.host import limit_opencv
 
 if TYPE_CHECKING:
     from toolkit.report.view import Measurement, ParetoFront, PhotoStrip

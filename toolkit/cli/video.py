@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from toolkit.cli.console import Console, Exit, given, limit_opencv
+from toolkit.cli.console import Console, Exit, given
 from toolkit.errors import UsageError
+from toolkit.host import limit_opencv
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from toolkit.hub.model import Model
     from toolkit.portrait import Style
     from toolkit.video import VideoReport
-
-MARK = ".portrait"
 
 FOR_PHOTOS = ("stages", "overlay", "compare", "quality", "recursive", "resume", "workers")
 """Options that a video does not take."""
@@ -39,11 +37,10 @@ class VideoJob:
 
 @dataclass(frozen=True)
 class VideoSettings:
-    """What is asked for; `about` says the style in words."""
+    """What is asked for."""
 
     subject: str
     style: Style
-    about: str
     every: int
     strip: bool
     require_subject: bool
@@ -67,7 +64,7 @@ class VideoDone:
     error: str | None
 
 
-def plan_video(
+def find_video(
     context: typer.Context, images: Sequence[Path], output: str | None
 ) -> VideoJob | None:
     """Decide the file name of a video before any work; None where there are photos only.
@@ -78,7 +75,8 @@ def plan_video(
         More than the one video, or an option that a video does not take, or a name that can't be
         written.
     """
-    from toolkit.video import READ_SUFFIXES, WRITTEN_AS, check_writable
+    from toolkit.serving.plan import plan_video
+    from toolkit.video.formats import READ_SUFFIXES
 
     videos = [path for path in images if path.suffix.lower() in READ_SUFFIXES]
     if not videos:
@@ -92,17 +90,7 @@ def plan_video(
             raise UsageError(f"--{option} is for photos", "leave it out")
     if context.params["style"] != "natural":
         raise UsageError("a video is done in the natural style", "leave out --style")
-    video = videos[0]
-    suffix = video.suffix if video.suffix.lower() in WRITTEN_AS else ".mkv"
-    name = f"{video.stem}{MARK}{suffix}"
-    if output is None:
-        target = video.with_name(name)
-    elif Path(output).is_dir() or output.endswith(("/", os.sep)):
-        target = Path(output) / name
-    else:
-        target = Path(output)
-    check_writable(target)
-    return VideoJob(video, target)
+    return VideoJob(videos[0], plan_video(videos[0], output))
 
 
 def portrait_video(
@@ -120,7 +108,7 @@ def portrait_video(
     from toolkit.portrait import Natural
     from toolkit.video import make_video
 
-    if not isinstance(settings.style, Natural):  # plan_video saw to it
+    if not isinstance(settings.style, Natural):  # find_video saw to it
         raise TypeError(settings.style)
     workers = threads or available_cores()
     with open_backend(model, backend, threads=1, logits=True) as opened:
@@ -128,7 +116,7 @@ def portrait_video(
         label = opened.network.require_label(settings.subject)
         name = opened.network.labels[label]
         console.say(f"backend {opened.name} {opened.version}, {workers} frames at once")
-        console.say(f"style natural: {name} sharp, {settings.about}")
+        console.say(f"style natural: {name} sharp, {settings.style.about}")
         with _stoppable() as stop, console.progress(str(job.video), "frames") as progress:
             report = make_video(
                 job.video,

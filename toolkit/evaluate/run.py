@@ -259,13 +259,14 @@ def _judge_variant(
         label = backend.network.require_label(subject)
         names = backend.network.labels
         # mIOU needs every label, and the network's numbers to mean what the masks' do
-        every_label = names == dataset.labels and not backend.one_subject
+        every_label = names == dataset.labels and not backend.capabilities.one_subject
         counts = np.zeros((len(names),) * 2, np.int64) if every_label else None
         qualities = []
         for number, item in enumerate(dataset.items):
             step(number)
             photo = dataset.read(item)
-            labels = backend.segment(preprocess(photo.bgr, backend.network.crop), subject=label)
+            network_input = preprocess(photo.bgr, backend.network.crop)
+            labels = backend.infer(network_input, subject=label).label_map
             judged = _judge(prepared.name, number, photo, labels, label, voc_label)
             qualities.append(judged.quality)
             if counts is not None:

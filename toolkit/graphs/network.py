@@ -61,7 +61,7 @@ class Network:
         """Whether an image of this size can be given to the graph."""
         return self.resizes or (height <= self.crop[0] and width <= self.crop[1])
 
-    def label_id(self, subject: str) -> int | None:
+    def label_id(self, subject: str | int) -> int | None:
         """Return the number of the label given by name or number, None where there is none.
 
         >>> Network((513, 513), ("background", "person")).label_id("person")
@@ -69,13 +69,13 @@ class Network:
         >>> Network((513, 513), ("background", "person")).label_id("1")
         1
         """
-        folded = subject.strip().casefold()
+        folded = str(subject).strip().casefold()
         for number, name in enumerate(self.labels):
             if folded in (name.casefold(), str(number)):
                 return number
         return None
 
-    def require_label(self, subject: str) -> int:
+    def require_label(self, subject: str | int) -> int:
         """Return the number of the label given by name or number.
 
         Raises

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolkit.backends import Backend, find_backend, load_backend
+from toolkit.backends import find_backend
 from toolkit.graphs import FrozenGraph
+from toolkit.host import available_cores
 from toolkit.hub.exports import ensure_export
 from toolkit.hub.model import Model
 from toolkit.hub.store import Store
+from toolkit.inference import Backend
 
 
 def find_artifact(
@@ -74,4 +76,6 @@ def open_backend(
         Whatever stands in the way, named.
     """
     artifact = find_artifact(model, name, logits=logits, store=store)
-    return load_backend(name, artifact, threads=threads, provider=provider)
+    return find_backend(name).open(
+        artifact, threads=threads or available_cores(), provider=provider
+    )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from toolkit.imaging.astronaut import demo_photo
-from toolkit.imaging.decode import read_photo
-from toolkit.imaging.encode import write_photo
+from toolkit.imaging.decode import decode_image, read_image_file, read_photo
+from toolkit.imaging.encode import encode_image, write_photo
 from toolkit.imaging.formats import PHOTO_SUFFIXES, WITHOUT_ALPHA, WRITTEN_AS, check_writable
 from toolkit.imaging.limits import check_file, check_size, pixel_limit
 from toolkit.imaging.photo import Photo, pixels_sha256
@@ -17,9 +17,12 @@ __all__ = [
     "check_file",
     "check_size",
     "check_writable",
+    "decode_image",
     "demo_photo",
+    "encode_image",
     "pixel_limit",
     "pixels_sha256",
+    "read_image_file",
     "read_photo",
     "write_photo",
 ]

@@ -25,12 +25,14 @@ BAND_PIXELS = 1 << 18
 """Of a photo that are copied at a time: a megabyte."""
 
 
-def upright(path: Path, image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+def upright(
+    path: Path | str, image: Image.Image
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     """Turn an image upright, in place, and copy its pixels out.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
         For messages.
     image : Image
         Loaded.
@@ -52,7 +54,7 @@ def upright(path: Path, image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[
     return _pixels(_with_shallow_gray(path, image), with_alpha=False, to_srgb=_to_srgb(path, image))
 
 
-def _to_srgb(path: Path, image: Image.Image) -> ImageCmsTransform | None:
+def _to_srgb(path: Path | str, image: Image.Image) -> ImageCmsTransform | None:
     """Return what turns CMYK or L*a*b* into sRGB; None where Pillow's own conversion has to do."""
     if image.mode not in {"CMYK", "LAB"}:  # YCCK is CMYK by now
         return None
@@ -98,7 +100,7 @@ def _pixels(
     return bgr, alpha
 
 
-def _with_shallow_gray(path: Path, image: Image.Image) -> Image.Image:
+def _with_shallow_gray(path: Path | str, image: Image.Image) -> Image.Image:
     """Keep the upper byte of 16-bit gray; Pillow itself does so for 16-bit color."""
     if image.mode == "F":
         raise PhotoError(path, "has floating-point pixels", "save it with 8 or 16 bits")

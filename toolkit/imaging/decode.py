@@ -1,4 +1,4 @@
-"""Photos in: whatever the file holds becomes upright BGR, and alpha where it has any.
+"""Decode photos: whatever the file holds becomes upright BGR, and alpha where it has any.
 
 Pillow reads, because it says what a file claims to be before decoding it, and knows alpha, palettes
 and CMYK; on plain photos its pixels are OpenCV's.
@@ -6,6 +6,7 @@ and CMYK; on plain photos its pixels are OpenCV's.
 
 from __future__ import annotations
 
+import io
 import threading
 import warnings
 from pathlib import Path
@@ -55,21 +56,29 @@ _UNWARNED = _Unwarned()
 
 
 @overload
-def read_photo(
-    path: Path | str, *, max_pixels: int | None = None, sixteen_bit: Literal[False] = False
+def decode_image(
+    data: bytes,
+    *,
+    name: Path | str = ...,
+    max_pixels: int | None = None,
+    sixteen_bit: Literal[False] = False,
 ) -> Photo[np.uint8]: ...
 
 
 @overload
-def read_photo(
-    path: Path | str, *, max_pixels: int | None = None, sixteen_bit: bool
+def decode_image(
+    data: bytes, *, name: Path | str = ..., max_pixels: int | None = None, sixteen_bit: bool
 ) -> Photo[np.uint8] | Photo[np.uint16]: ...
 
 
-def read_photo(
-    path: Path | str, *, max_pixels: int | None = None, sixteen_bit: bool = False
+def decode_image(
+    data: bytes,
+    *,
+    name: Path | str = "the image",
+    max_pixels: int | None = None,
+    sixteen_bit: bool = False,
 ) -> Photo[np.uint8] | Photo[np.uint16]:
-    """Read a photo of any common format.
+    """Decode a photo of any common format to upright BGR pixels.
 
     The EXIF orientation is applied; of an animation the first frame is taken; of 16 bits the upper
     8 are kept. CMYK and L*a*b* become sRGB, by the file's color profile if it has one; RGB is left
@@ -77,8 +86,10 @@ def read_photo(
 
     Parameters
     ----------
-    path : Path or str
-        The file.
+    data : bytes
+        A file's content.
+    name : Path or str
+        What messages call it.
     max_pixels : int, optional
         Larger photos are refused before they are decoded; by default ``TOOLKIT_MAX_PIXELS`` from
         the environment, else `toolkit.imaging.limits.MAX_PIXELS`.
@@ -93,33 +104,86 @@ def read_photo(
     Raises
     ------
     PhotoError
-        The file is missing, not a photo, broken or too large.
+        It is not a photo, broken or too large.
     """
-    path = Path(path)
-    check_file(path)
     limit = pixel_limit() if max_pixels is None else max_pixels
     with _UNWARNED:
-        return _decode(path, limit, sixteen_bit=sixteen_bit)
+        return _decode(data, name, limit, sixteen_bit=sixteen_bit)
 
 
-def _decode(path: Path, limit: int, *, sixteen_bit: bool) -> Photo[np.uint8] | Photo[np.uint16]:
+@overload
+def read_photo(
+    path: Path | str, *, max_pixels: int | None = None, sixteen_bit: Literal[False] = False
+) -> Photo[np.uint8]: ...
+
+
+@overload
+def read_photo(
+    path: Path | str, *, max_pixels: int | None = None, sixteen_bit: bool
+) -> Photo[np.uint8] | Photo[np.uint16]: ...
+
+
+def read_photo(
+    path: Path | str, *, max_pixels: int | None = None, sixteen_bit: bool = False
+) -> Photo[np.uint8] | Photo[np.uint16]:
+    """Read a photo's file; see `decode_image`.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    max_pixels, sixteen_bit
+        As in `decode_image`.
+
+    Returns
+    -------
+    Photo
+
+    Raises
+    ------
+    PhotoError
+        The file is missing, not a photo, broken or too large.
+    """
+    data = read_image_file(path)
+    return decode_image(data, name=path, max_pixels=max_pixels, sixteen_bit=sixteen_bit)
+
+
+def read_image_file(path: Path | str) -> bytes:
+    """Return the bytes of a photo's file.
+
+    Raises
+    ------
+    PhotoError
+        It is missing, empty, no regular file, or can't be read.
+    """
+    check_file(Path(path))
     try:
-        # By its name Pillow would map a plain TIFF into memory, and mixes up its rows where the
-        # orientation swaps width and height.
-        with path.open("rb") as file, Image.open(file) as image:
-            check_size(path, image.size, limit)
-            of_16_bits = has_16_bits(path, image)
+        return Path(path).read_bytes()
+    except PermissionError as error:
+        raise PhotoError(path, "must not be read", "check its permissions") from error
+    except OSError as error:
+        raise PhotoError(path, f"can't be read ({error.strerror})") from error
+
+
+def _decode(
+    data: bytes, name: Path | str, limit: int, *, sixteen_bit: bool
+) -> Photo[np.uint8] | Photo[np.uint16]:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            check_size(name, image.size, limit)
+            of_16_bits = has_16_bits(data, image)
             # Pillow turns a TIFF as it loads it, and forgets how; of PNG it knows after that.
             of_tiff = isinstance(image, TiffImageFile)
             orientation = left_to_turn(image) if of_16_bits and of_tiff else 1
             image.load()
-            metadata = metadata_of(path, image)  # before turning, which Pillow writes into it
+            metadata = metadata_of(data, name, image)  # before turning, which Pillow writes into it
             exact = None
             # Pillow takes a transparent color of 16 bits for one of 8.
             if of_16_bits and (sixteen_bit or "transparency" in image.info):
-                exact = all_bits(path, image, orientation if of_tiff else left_to_turn(image))
+                turn = orientation if of_tiff else left_to_turn(image)
+                exact = all_bits(data, name, image, turn)
             if exact is None:
-                return Photo(*upright(path, image), metadata)
+                return Photo(*upright(name, image), metadata)
             if sixteen_bit:
                 return Photo(*exact, metadata)
             bgr, alpha = exact
@@ -127,11 +191,9 @@ def _decode(path: Path, limit: int, *, sixteen_bit: bool) -> Photo[np.uint8] | P
     except PhotoError:
         raise
     except UnidentifiedImageError as error:
-        raise PhotoError(path, "is not a photo, or is broken from the start") from error
+        raise PhotoError(name, "is not a photo, or is broken from the start") from error
     except Image.DecompressionBombError as error:
-        raise PhotoError(path, "has more pixels than Pillow decodes") from error
-    except PermissionError as error:
-        raise PhotoError(path, "must not be read", "check its permissions") from error
+        raise PhotoError(name, "has more pixels than Pillow decodes") from error
     except Exception as error:
         # Each of Pillow's many decoders fails in its own way on hostile bytes.
-        raise PhotoError(path, f"is broken ({error or type(error).__name__})") from error
+        raise PhotoError(name, f"is broken ({error or type(error).__name__})") from error

@@ -1,4 +1,4 @@
-"""Photos out, by OpenCV: the same bytes as Pillow's in JPEG, and PNG several times as fast."""
+"""Encode photos, by OpenCV: the same bytes as Pillow's in JPEG, and PNG several times as fast."""
 
 from __future__ import annotations
 
@@ -15,13 +15,67 @@ from toolkit.imaging.formats import (
     WITHOUT_ALPHA,
     WRITTEN_AS,
     check_encodable,
-    check_writable,
+    check_suffix,
 )
 from toolkit.imaging.metadata import Metadata, jpeg_with, png_with, tiff_with_metadata
 from toolkit.imaging.pixels import FilePixels, eight_bits
 
 if TYPE_CHECKING:
     from cv2.typing import MatLike
+
+
+def encode_image(
+    bgr: FilePixels,
+    suffix: str = ".png",
+    alpha: FilePixels | None = None,
+    *,
+    metadata: Metadata | None = None,
+    quality: int = 95,
+    name: Path | str = "the image",
+) -> bytes:
+    """Encode a photo in the format of a suffix.
+
+    PNG and TIFF keep 16 bits, other formats get the nearest 8. JPEG has no alpha: it is left out.
+    JPEG, PNG, WebP and TIFF keep metadata; TIFF only those fields of EXIF that describe the photo.
+
+    Parameters
+    ----------
+    bgr : (H, W, 3) uint8 or uint16, BGR
+    suffix : str
+        Such as ``.png``; see `toolkit.imaging.WRITTEN_AS`.
+    alpha : (H, W) of the same depth, optional
+    metadata : Metadata, optional
+        By default none is written.
+    quality : int
+        Of JPEG and WebP, 1 to 100.
+    name : Path or str
+        What messages call it.
+
+    Raises
+    ------
+    UsageError
+        The suffix is of no format that can be written, or there is no such quality.
+    PhotoError
+        The format can't hold the photo (WebP: 16383 pixels a side, JPEG: 65500).
+    ValueError
+        Pixels and alpha are not of one depth.
+    """
+    suffix = suffix.lower()
+    check_suffix(name, suffix)
+    if not 1 <= quality <= 100:
+        raise UsageError(f"quality must be 1 to 100, got {quality}")
+    if alpha is not None and alpha.dtype != bgr.dtype:
+        raise ValueError(f"pixels of {bgr.dtype}, alpha of {alpha.dtype}")
+    check_encodable(name, suffix, bgr.shape[0], bgr.shape[1])
+    if suffix not in OF_16_BITS:
+        bgr, alpha = eight_bits(bgr), alpha if alpha is None else eight_bits(alpha)
+    pixels = bgr if alpha is None or suffix in WITHOUT_ALPHA else cv2.merge((bgr, alpha))
+    setting = WRITTEN_AS[suffix]
+    settings = () if setting is None else (setting, quality)
+    try:
+        return _encoded(suffix, pixels, settings, metadata or Metadata())
+    except cv2.error as error:
+        raise PhotoError(name, "can't be encoded", "choose another format") from error
 
 
 def write_photo(
@@ -32,50 +86,24 @@ def write_photo(
     metadata: Metadata | None = None,
     quality: int = 95,
 ) -> None:
-    """Write a photo in the format of the path's suffix, atomically.
-
-    PNG and TIFF keep 16 bits, other formats get the nearest 8. JPEG has no alpha: it is left out.
-    JPEG, PNG, WebP and TIFF keep metadata; TIFF only those fields of EXIF that describe the photo.
+    """Write a photo in the format of the path's suffix, atomically; see `encode_image`.
 
     Parameters
     ----------
     path : Path or str
         The file; its folder must exist.
-    bgr : (H, W, 3) uint8 or uint16, BGR
-    alpha : (H, W) of the same depth, optional
-    metadata : Metadata, optional
-        By default none is written.
-    quality : int
-        Of JPEG and WebP, 1 to 100.
+    bgr, alpha, metadata, quality
+        As in `encode_image`.
 
     Raises
     ------
-    UsageError
-        The suffix is of no format that can be written, or there is no such quality.
-    PhotoError
-        The format can't hold the photo (WebP: 16383 pixels a side, JPEG: 65500).
+    UsageError, PhotoError, ValueError
+        As in `encode_image`.
     StoreError
         The file can't be written.
-    ValueError
-        Pixels and alpha are not of one depth.
     """
     path = Path(path)
-    check_writable(path)
-    if not 1 <= quality <= 100:
-        raise UsageError(f"{quality} is no quality", "give 1 to 100")
-    if alpha is not None and alpha.dtype != bgr.dtype:
-        raise ValueError(f"pixels of {bgr.dtype}, alpha of {alpha.dtype}")
-    suffix = path.suffix.lower()
-    check_encodable(path, bgr.shape[0], bgr.shape[1])
-    if suffix not in OF_16_BITS:
-        bgr, alpha = eight_bits(bgr), alpha if alpha is None else eight_bits(alpha)
-    pixels = bgr if alpha is None or suffix in WITHOUT_ALPHA else cv2.merge((bgr, alpha))
-    setting = WRITTEN_AS[suffix]
-    settings = () if setting is None else (setting, quality)
-    try:
-        encoded = _encoded(suffix, pixels, settings, metadata or Metadata())
-    except cv2.error as error:
-        raise PhotoError(path, "can't be encoded", "choose another format") from error
+    encoded = encode_image(bgr, path.suffix, alpha, metadata=metadata, quality=quality, name=path)
     write_atomically(path, encoded)
 
 

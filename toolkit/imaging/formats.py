@@ -34,20 +34,24 @@ OF_16_BITS = frozenset({".png", ".tif", ".tiff"})
 
 def check_writable(path: Path | str) -> None:
     """Raise `UsageError` where no format that can be written goes by the path's suffix."""
-    suffix = Path(path).suffix.lower()
+    check_suffix(path, Path(path).suffix.lower())
+
+
+def check_suffix(name: Path | str, suffix: str) -> None:
+    """Raise `UsageError` where no format that can be written goes by a suffix."""
     if suffix not in WRITTEN_AS:
         raise UsageError(
-            f"{path}: can't write {suffix or 'a file without suffix'}",
+            f"{name}: can't write {suffix or 'a file without suffix'}",
             f"choose one of {' '.join(WRITTEN_AS)}",
         )
 
 
-def check_encodable(path: Path, height: int, width: int) -> None:
+def check_encodable(name: Path | str, suffix: str, height: int, width: int) -> None:
     """Raise `PhotoError` where a photo has more pixels a side than its format takes."""
-    limit = LONGEST_SIDE.get(path.suffix.lower())
+    limit = LONGEST_SIDE.get(suffix)
     if limit is not None and max(height, width) > limit:
         raise PhotoError(
-            path,
+            name,
             f"{width}x{height} pixels are too many for this format, which takes {limit} a side",
             "choose .png",
         )

@@ -42,7 +42,7 @@ def pixel_limit() -> int:
 
 
 def check_size(
-    path: Path, size: tuple[int, int], limit: int, kind: type[InputFileError] = PhotoError
+    path: Path | str, size: tuple[int, int], limit: int, kind: type[InputFileError] = PhotoError
 ) -> None:
     """Raise an error of a kind where width times height are more pixels than the limit."""
     width, height = size

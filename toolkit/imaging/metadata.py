@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import mmap
 import re
 import struct
 import zlib
@@ -66,14 +65,14 @@ class Metadata:
     xmp: bytes | None = None
 
 
-def metadata_of(path: Path, image: Image.Image) -> Metadata:
+def metadata_of(data: bytes, path: Path | str, image: Image.Image) -> Metadata:
     """Return the metadata of an image that Pillow has loaded and nobody has turned.
 
     What is broken is left out, with a warning in the log.
     """
     return Metadata(
         icc_profile=_tried(path, "color profile", lambda: _rgb_profile(image)),
-        exif=_tried(path, "EXIF", lambda: _exif(path, image)),
+        exif=_tried(path, "EXIF", lambda: _exif(data, image)),
         xmp=_tried(path, "XMP", lambda: _upright_xmp(image)),
     )
 
@@ -104,7 +103,7 @@ def without_location(metadata: Metadata) -> Metadata:
     return dataclasses.replace(metadata, exif=exif, xmp=xmp)
 
 
-def _tried(path: Path, what: str, read: Callable[[], bytes | None]) -> bytes | None:
+def _tried(path: Path | str, what: str, read: Callable[[], bytes | None]) -> bytes | None:
     try:
         return read()
     except (ValueError, TypeError, OSError) as error:
@@ -123,10 +122,9 @@ def _rgb_profile(image: Image.Image) -> bytes | None:
     return profile if profile[16:20] == b"RGB " else None
 
 
-def _exif(path: Path, image: Image.Image) -> bytes | None:
+def _exif(data: bytes, image: Image.Image) -> bytes | None:
     if image.format == "TIFF":
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-            found = exif_of_tiff(whole)
+        found = exif_of_tiff(data)
     else:
         found = image.info.get("exif")
         if not found and "Raw profile type exif" in image.info:  # PNG before it had a chunk for it

@@ -25,11 +25,10 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR, _EXTRA_SAMPLES, _SAMPLE_FORMAT = (
 )  # TIFF's tags
 
 
-def has_16_bits(path: Path, image: Image.Image) -> bool:
+def has_16_bits(data: bytes, image: Image.Image) -> bool:
     """Whether a file has 16-bit pixels of a kind that OpenCV decodes as they are."""
     if image.format == "PNG":
-        with path.open("rb") as file:
-            return file.read(25)[24:] == b"\x10"  # after signature, length, IHDR, width, height
+        return data[24:25] == b"\x10"  # after signature, length, IHDR, width, height
     if not isinstance(image, TiffImageFile):
         return False
     tags = image.tag_v2
@@ -43,13 +42,16 @@ def has_16_bits(path: Path, image: Image.Image) -> bool:
 
 
 def all_bits(
-    path: Path, image: Image.Image, orientation: int
+    data: bytes, name: Path | str, image: Image.Image, orientation: int
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16] | None] | None:
     """Decode a file of 16 bits by OpenCV; None, with a warning in the log, where it can't.
 
     Parameters
     ----------
-    path : Path
+    data : bytes
+        The file's.
+    name : Path or str
+        For messages.
     image : Image
         The same file, for what Pillow knows of it.
     orientation : int
@@ -61,10 +63,9 @@ def all_bits(
         Upright pixels, and alpha where the file has any.
     """
     # Not imread: that of OpenCV 5.0 fails where TIFF's tag swaps width and height.
-    encoded = np.asarray(np.memmap(path, np.uint8, mode="r"))
-    read = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if read is None or read.dtype != np.uint16:
-        log.warning("%s: only 8 of its 16 bits can be read", path)
+        log.warning("%s: only 8 of its 16 bits can be read", name)
         return None
     pixels = _turned(np.asarray(read, np.uint16), orientation)
     channels = pixels.shape[2] if pixels.ndim == 3 else 1

@@ -8,16 +8,9 @@ from toolkit.portrait.composite import blur_background
 from toolkit.portrait.lens import KERNELS, Blur, Kernel
 from toolkit.portrait.mask import label_shares, photo_mask, subject_mask
 from toolkit.portrait.natural import natural_portrait
-from toolkit.portrait.pipeline import (
-    PERSON,
-    Natural,
-    Portrait,
-    Stages,
-    Style,
-    Tutorial,
-    make_portrait,
-)
+from toolkit.portrait.pipeline import PERSON, Portrait, Stages, make_portrait
 from toolkit.portrait.preprocess import network_size, preprocess
+from toolkit.portrait.styles import Natural, Style, Tutorial
 from toolkit.portrait.timing import STAGES, Stage, StageTimer, Stopwatch, untimed
 
 __all__ = [

@@ -136,6 +136,63 @@ def read_config(path: Path) -> Config:
     return config
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What a portrait is made with.
+
+    Attributes
+    ----------
+    model : Model
+    backend, subject : str
+    threads : int or None
+    """
+
+    model: Model
+    backend: str
+    subject: str
+    threads: int | None
+
+
+def choose(
+    path: Path | None,
+    *,
+    model: str | None = None,
+    backend: str | None = None,
+    subject: str | None = None,
+    threads: int | None = None,
+    trusted: bool = False,
+) -> Choice:
+    """Put together what is asked for and what a configuration says; what is asked for wins.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The configuration's file.
+    model, backend, subject : str, optional
+        By default the configuration's, else the default model, ``onnx`` and ``person``.
+    threads : int, optional
+        0: the backend's own, whatever the configuration says.
+    trusted : bool
+        Skip the operation allowlist when the graph is read.
+
+    Raises
+    ------
+    InputFileError, ModelNotFoundError, HashMismatchError
+        As in `read_config` and `resolve_configured`.
+    """
+    config = read_config(path) if path else Config()
+    if path and model is None:
+        found = resolve_configured(config, path, trusted=trusted)
+    else:
+        found = resolve_model(model, trusted=trusted)
+    return Choice(
+        model=found,
+        backend=backend or config.backend or "onnx",
+        subject=subject or config.subject or "person",
+        threads=(config.threads if threads is None else threads) or None,
+    )
+
+
 def resolve_configured(config: Config, path: Path, *, trusted: bool = False) -> Model:
     """Find the model that a configuration names, and check that it is that one.
 

@@ -51,11 +51,11 @@ def strip_of(
     """
     if made.stages is None:
         raise ValueError("make the portrait with stages=True")
-    mask = made.stages.mask
+    mask = made.stages.alpha
     shown = {
         "Photo": (photo, False),
         "Mask": (overlay(photo, mask), False),
-        "Label map": (paint_labels(made.labels), True),
+        "Label map": (paint_labels(made.label_map), True),
         "Portrait": (made.image, False),
     }
     pictures: tuple[Picture, ...] = ()

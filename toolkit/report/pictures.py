@@ -102,14 +102,14 @@ def contact_sheet(stages: Stages, labels: Sequence[str] = ()) -> NDArray[np.uint
     photo = eight_bits(stages.photo)
     height, width = photo.shape[:2]
     at_photo = f"{width} x {height}"
-    at_network = f"{stages.labels.shape[1]} x {stages.labels.shape[0]}"
+    at_network = f"{stages.label_map.shape[1]} x {stages.label_map.shape[0]}"
     found = stages.network_mask.any()
     tiles = [
         Tile("Photo", at_photo, photo),
-        Tile("Overlay", "", overlay(photo, stages.mask)),
-        Tile("Label map", at_network, paint_labels(stages.labels), exact=True),
+        Tile("Overlay", "", overlay(photo, stages.alpha)),
+        Tile("Label map", at_network, paint_labels(stages.label_map), exact=True),
         Tile("Mask from the network", at_network, stages.network_mask, exact=True),
-        Tile("Mask at the photo's size", at_photo, stages.mask),
+        Tile("Mask at the photo's size", at_photo, stages.alpha),
         Tile("Background", "", eight_bits(stages.background)),
         Tile("Blurred background", "", eight_bits(stages.blurred)),
         Tile(
@@ -122,7 +122,7 @@ def contact_sheet(stages: Stages, labels: Sequence[str] = ()) -> NDArray[np.uint
         tiles,
         columns=4,
         tile_size=(TILE_WIDTH, _tile_height(TILE_WIDTH, height, width)),
-        legend=_label_legend(stages.labels, labels),
+        legend=_label_legend(stages.label_map, labels),
     )
 
 
@@ -143,7 +143,7 @@ def comparison(photo: Pixels, made: Portrait, subject: int) -> NDArray[np.uint8]
     """
     photo, ours = eight_bits(photo), eight_bits(made.image)
     height, width = photo.shape[:2]
-    mask = photo_mask(subject_mask(made.labels, subject), height, width)
+    mask = photo_mask(subject_mask(made.label_map, subject), height, width)
     pictures = {"Photo": photo, "Tutorial": photo, "This portrait": ours}
     if made.subject_found:
         pictures["Tutorial"] = blur_background(photo, mask)

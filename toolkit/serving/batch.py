@@ -1,22 +1,29 @@
-"""A run over photos: worker threads that share one backend, each on a photo of its own."""
+"""A run over photos' files: worker threads that share one predictor, each on a photo of its own."""
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 
-from toolkit.backends import Backend, BackendSpec
+from toolkit.backends import BackendSpec
 from toolkit.errors import BackendError, PhotoError, StoreError
-from toolkit.files.atomic import remove_stale, sha256_of
+from toolkit.files.atomic import remove_stale, write_atomically
 from toolkit.host import available_cores
-from toolkit.imaging import check_file
-from toolkit.serving.photo import Job, PhotoReport, PortraitSettings, make_files
+from toolkit.imaging import WITHOUT_ALPHA, Photo, encode_image, read_image_file
+from toolkit.imaging.pixels import eight_bits
+from toolkit.portrait import Portrait
+from toolkit.serving.job import Job, LabelShare, PhotoReport
+from toolkit.serving.predictor import Predictor
 from toolkit.serving.record import Record
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -76,8 +83,7 @@ def share_cores(
 
 def run_jobs(
     jobs: Sequence[Job],
-    backend: Backend,
-    settings: PortraitSettings,
+    predictor: Predictor,
     *,
     workers: int = 1,
     record: Record | None = None,
@@ -92,9 +98,8 @@ def run_jobs(
     ----------
     jobs : sequence of Job
         No two of which write the same file.
-    backend : Backend
+    predictor : Predictor
         Shared by all workers.
-    settings : PortraitSettings
     workers : int
         Photos at a time.
     record : Record, optional
@@ -120,31 +125,86 @@ def run_jobs(
         record.check(folders)
     for folder, names in folders.items():
         remove_stale(folder, names)
-    subject = backend.network.labels[settings.subject]
+    subject = predictor.backend.network.labels[predictor.subject]
 
     def do(job: Job) -> PhotoReport:
         try:
+            data = read_image_file(job.photo)
             if record is None or not record.keeps(job):
-                return make_files(job, backend, settings)
-            return _recorded(job, lambda: make_files(job, backend, settings), record, resume=resume)
+                return make_files(job, data, predictor)
+            return _recorded(job, data, predictor, record, resume=resume)
         except (PhotoError, StoreError, BackendError, MemoryError, cv2.error) as error:
             return PhotoReport(job.photo, subject=subject, error=_line(job, error))
 
     yield from in_order(jobs, do, workers=workers)
 
 
+def make_files(job: Job, data: bytes, predictor: Predictor) -> PhotoReport:
+    """Make the portrait of a photo and write every file of it.
+
+    Parameters
+    ----------
+    job : Job
+    data : bytes
+        The photo's file.
+    predictor : Predictor
+        May serve other threads at the same time.
+
+    Returns
+    -------
+    PhotoReport
+
+    Raises
+    ------
+    PhotoError
+        The photo can't be decoded, or its portrait not be encoded.
+    StoreError
+        A file can't be written.
+    BackendError
+        The runtime failed.
+    """
+    photo = predictor.decode_image(data, name=job.photo)
+    made = predictor.predict(photo, stages=bool(job.stages or job.overlay))
+    encoded = predictor.encode_image(made, photo, job.output.suffix, name=job.output)
+    write_atomically(job.output, encoded)
+    if photo.alpha is not None and job.output.suffix.lower() in WITHOUT_ALPHA:
+        log.warning("%s: JPEG has no transparency; the photo's was left out", job.output)
+    labels = predictor.backend.network.labels
+    _write_pictures(job, photo, made, labels)
+    shares = sorted(made.shares.items(), key=lambda found: -found[1])
+    return PhotoReport(
+        photo=job.photo,
+        output=job.output,
+        photo_size=made.photo_size,
+        network_size=made.network_size,
+        subject=labels[made.subject],
+        subject_found=made.subject_found,
+        labels=tuple(LabelShare(label, labels[label], share) for label, share in shares),
+    )
+
+
+def _write_pictures(job: Job, photo: Photo[Any], made: Portrait, labels: Sequence[str]) -> None:
+    from toolkit.report.pictures import comparison, contact_sheet, overlay
+
+    if made.stages and job.stages:
+        write_atomically(job.stages, encode_image(contact_sheet(made.stages, labels)))
+    if made.stages and job.overlay:
+        shown = overlay(eight_bits(made.stages.photo), made.stages.alpha)
+        alpha = None if photo.alpha is None else eight_bits(photo.alpha)
+        write_atomically(job.overlay, encode_image(shown, alpha=alpha))
+    if job.compare:
+        write_atomically(job.compare, encode_image(comparison(photo.bgr, made, made.subject)))
+
+
 def _recorded(
-    job: Job, make: Callable[[], PhotoReport], record: Record, *, resume: bool
+    job: Job, data: bytes, predictor: Predictor, record: Record, *, resume: bool
 ) -> PhotoReport:
-    check_file(job.photo)  # a pipe's bytes would never end
-    # Before it is decoded: where it changes in between, the record knows it by its older bytes,
-    # and it is made again.
-    input_sha256 = sha256_of(job.photo)
+    input_sha256 = hashlib.sha256(data).hexdigest()
     done = record.find(job, input_sha256) if resume else None
     if done:
         return done
     record.forget(job)
-    report = make()
+    report = make_files(job, data, predictor)
     record.add(job, input_sha256, report)
     return report
 

@@ -17,10 +17,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import toolkit
-from toolkit.backends import Backend
 from toolkit.errors import StoreError
 from toolkit.schema.records import read_record
-from toolkit.serving.photo import Job, PhotoReport, PortraitSettings
+from toolkit.serving.job import Job, PhotoReport
+from toolkit.serving.predictor import Predictor
 
 NAME = ".toolkit-portraits.db"
 """The record's file in a folder of portraits."""
@@ -44,26 +44,25 @@ MISSING = -1
 """No file's size."""
 
 
-def settings_of(settings: PortraitSettings, backend: Backend, network_sha256: str) -> str:
+def settings_of(predictor: Predictor) -> str:
     """Return all that decides the pixels and bytes of a run's files, as canonical text.
+
+    The backend's threads don't count: they change no portrait.
 
     Parameters
     ----------
-    settings : PortraitSettings
-    backend : Backend
-        Its threads don't count: they change no portrait.
-    network_sha256 : str
-        Of the file that the backend runs.
+    predictor : Predictor
     """
-    style = {"name": type(settings.style).__name__, **dataclasses.asdict(settings.style)}
+    settings, backend = predictor.settings, predictor.backend
     told = {
         "toolkit": toolkit.__version__,
-        "network_sha256": network_sha256,
+        "network_sha256": predictor.artifact_sha256,
         "backend": backend.name,
         "runtime": backend.version,
         "provider": backend.provider,
         **dataclasses.asdict(settings),
-        "style": style,
+        "subject": predictor.subject,
+        "style": {"name": settings.style.name, **dataclasses.asdict(settings.style)},
     }
     return json.dumps(told, sort_keys=True)
 

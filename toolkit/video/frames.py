@@ -16,8 +16,9 @@ from toolkit.imaging.pixels import Float
 from toolkit.portrait.alpha import Mask, guide_size, refine
 from toolkit.portrait.lens import Blur
 from toolkit.portrait.natural import background_alone, come_nearer, nearness
-from toolkit.portrait.pipeline import Natural, Segmenter, ground_rows, scored, softened
+from toolkit.portrait.pipeline import Segmenter
 from toolkit.portrait.preprocess import preprocess
+from toolkit.portrait.styles import Natural, ground_rows, subject_probability
 from toolkit.video.planes import Plane, Planes, lay_over, planes_of, to_bgr, weighed_planes
 from toolkit.video.reading import Frame
 
@@ -69,11 +70,11 @@ def probability_in(frame: Bgr, backend: Segmenter, subject: int) -> tuple[Guide,
         Whether any pixel of the label map is the subject.
     """
     network_input = preprocess(frame, backend.network.crop)
-    labels, margin = scored(network_input, backend, subject)
-    probability = softened(labels, margin, backend.network.crop, subject)
+    segmentation = backend.infer(network_input, subject=subject, margin=True)
+    probability = subject_probability(segmentation, backend.network.crop, subject)
     guide = _downsampled(network_input)
     small = cv2.resize(probability, guide.shape[1::-1], interpolation=cv2.INTER_AREA)
-    return guide, np.asarray(small, np.float32), bool((labels == subject).any())
+    return guide, np.asarray(small, np.float32), bool((segmentation.label_map == subject).any())
 
 
 def alpha_of(frame: Frame, guide: Guide, probability: Float, style: Natural) -> Mask:

@@ -20,7 +20,8 @@ from toolkit.concurrency import Prefetcher, ordered_map
 from toolkit.errors import UsageError, VideoError
 from toolkit.host import available_cores
 from toolkit.portrait.alpha import Mask
-from toolkit.portrait.pipeline import NATURAL, PERSON, Natural, Segmenter
+from toolkit.portrait.pipeline import PERSON, Segmenter
+from toolkit.portrait.styles import NATURAL, Natural
 from toolkit.video.frames import Guide, alpha_of, guide_in, portrait_of, probability_in
 from toolkit.video.mask_propagation import Seen, Unseen, propagate_masks
 from toolkit.video.planes import Planes

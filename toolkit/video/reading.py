@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.video.stream import VideoStream
 
-READ_SUFFIXES = frozenset(
-    ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
-)
-"""What is taken for a video."""
-
 INDEXED = frozenset({"mov", "matroska"})
 """Formats whose files say how long they are; of others FFmpeg only guesses it."""
 

@@ -1,4 +1,4 @@
-"""Which photos `toolkit portrait` takes and which files it writes, decided before any work."""
+"""Which photos a run takes and which files it writes, decided before any work."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import itertools
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from toolkit.errors import InputFileError, UsageError
-
-if TYPE_CHECKING:
-    from toolkit.serving.photo import Job
+from toolkit.imaging import PHOTO_SUFFIXES, WRITTEN_AS, check_writable
+from toolkit.serving.job import Job
+from toolkit.serving.record import made_in
+from toolkit.video import formats as video_formats
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,46 @@ class Source:
     photo: Path
     folder: Path = Path()
     named: bool = True
+
+
+@dataclass(frozen=True)
+class Formats:
+    """What can be written.
+
+    Attributes
+    ----------
+    written : collection of str
+        Suffixes.
+    fallback : str
+        The suffix in place of one that can't be.
+    check : callable
+        Raises `UsageError` for a path of another suffix.
+    """
+
+    written: Collection[str]
+    fallback: str
+    check: Callable[[Path], object]
+
+
+PHOTO_FORMATS = Formats(WRITTEN_AS, ".png", check_writable)
+VIDEO_FORMATS = Formats(video_formats.WRITTEN_AS, ".mkv", video_formats.check_writable)
+
+
+def plan_video(video: Path, output: str | None) -> Path:
+    """Decide the name of a video's file.
+
+    Parameters
+    ----------
+    video : Path
+    output : str or None
+        As in `plan_jobs`, of one photo.
+
+    Raises
+    ------
+    UsageError
+        The suffix can't be written, or the pattern makes no sense.
+    """
+    return _output(Source(video), output, several=False, formats=VIDEO_FORMATS)
 
 
 def plan_jobs(
@@ -87,13 +127,11 @@ def plan_jobs(
     StoreError
         A folder's record can't be read.
     """
-    from toolkit.serving.photo import Job
-
     sources = [source for image in images for source in _sources(image, recursive=recursive)]
     several = len(sources) > 1 or not all(source.named for source in sources)
     jobs = []
     for source in sources:
-        target = _output(source, output, several=several)
+        target = _output(source, output, several=several, formats=PHOTO_FORMATS)
         stem = target.with_name(target.stem.removesuffix(MARK))
         jobs.append(
             Job(
@@ -168,15 +206,11 @@ def _matches(pattern: Path, *, recursive: bool) -> Iterator[Source]:
 
 def _photos(files: Iterable[Path]) -> list[Path]:
     """Return what is a photo by its suffix and was not made by this command."""
-    from toolkit.imaging import PHOTO_SUFFIXES
-    from toolkit.serving.record import made_in
-    from toolkit.video.reading import READ_SUFFIXES
-
     made = functools.cache(made_in)
     photos, videos = [], 0
     for path in files:
         suffix = path.suffix.lower()
-        videos += suffix in READ_SUFFIXES
+        videos += suffix in video_formats.READ_SUFFIXES
         ours = OWN.fullmatch(path.name) or path.name in made(path.parent)
         if suffix in PHOTO_SUFFIXES and not ours:
             photos.append(path)
@@ -185,11 +219,9 @@ def _photos(files: Iterable[Path]) -> list[Path]:
     return photos
 
 
-def _output(source: Source, output: str | None, *, several: bool) -> Path:
-    from toolkit.imaging import WRITTEN_AS, check_writable
-
+def _output(source: Source, output: str | None, *, several: bool, formats: Formats) -> Path:
     photo = source.photo
-    suffix = photo.suffix if photo.suffix.lower() in WRITTEN_AS else ".png"
+    suffix = photo.suffix if photo.suffix.lower() in formats.written else formats.fallback
     name = f"{photo.stem}{MARK}{suffix}"
     if output is None:
         return photo.with_name(name)
@@ -198,12 +230,12 @@ def _output(source: Source, output: str | None, *, several: bool) -> Path:
     if path.is_dir() or output.endswith(("/", os.sep)):
         return path / ("" if "{folder}" in output else source.folder) / name
     if FIELD.search(output):
-        check_writable(path)
+        formats.check(path)
         return path if len(Path(output).parts) > 1 else photo.with_name(path.name)
     if not several:
-        check_writable(path)
+        formats.check(path)
         return path
-    if path.exists() or path.suffix.lower() in WRITTEN_AS:
+    if path.exists() or path.suffix.lower() in formats.written:
         raise UsageError(
             f"{output} is one file for several photos",
             "give a folder, or a pattern as in '{stem}.blurred{ext}'",
@@ -228,8 +260,6 @@ def _without_collisions(jobs: Sequence[Job]) -> list[Job]:
     A photo that is the output of another is passed over where the record says that it was made: as
     the shell writes out ``*.jpg`` again, it is among them.
     """
-    from toolkit.serving.record import made_in
-
     real_folder = functools.cache(Path.resolve)  # a few folders hold thousands of photos
     made = functools.cache(made_in)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.serving.runs import make_jobs, run
-from toolkit.cli.portrait_files import plan_jobs
 from toolkit.errors import InputFileError, StoreError, UsageError
-from toolkit.serving.photo import Job
+from toolkit.serving.job import Job
+from toolkit.serving.plan import plan_jobs
 
 
 @pytest.mark.parametrize(
