@@ -39,7 +39,7 @@ from toolkit.serving.batch import run_jobs, share_cores
 from toolkit.serving.job import Job
 from toolkit.serving.plan import plan_jobs
 from toolkit.serving.predictor import PortraitSettings, Predictor
-from toolkit.serving.record import Record, settings_of
+from toolkit.serving.record import PortraitRecord, settings_of
 
 SEED = 20261128
 STYLES: dict[str, Style] = {"tutorial": Tutorial(), "natural": Natural()}
@@ -95,7 +95,7 @@ def run_folder(jobs: list[Job], model: str, style: str) -> Part:
     marks = {max(1, round(mark * len(jobs))) for mark in MARKS}
     peaks = {}
     with Predictor.open(model, spec.name, settings, threads=plan.threads) as predictor:
-        record = Record(settings_of(predictor), everywhere=True)
+        record = PortraitRecord(settings_of(predictor), everywhere=True)
         list(run_jobs(jobs[: plan.workers], predictor, workers=plan.workers))
         began = time.perf_counter()
         reports = run_jobs(jobs, predictor, workers=plan.workers, record=record)

@@ -60,11 +60,11 @@ def test_a_network_that_is_slow_or_wrong_does_not_stop_the_demo(
         raise DownloadError("no origin answered")
 
     monkeypatch.setattr(demo, "fetch_model", refuse)
-    steps: list[demo.Step] = []
+    steps: list[demo.DemoStep] = []
     found = demo._fetch(
         None,
         Store.default(),
-        lambda name, line, **figures: steps.append(demo.Step(name, line, figures)),
+        lambda name, line, **figures: steps.append(demo.DemoStep(name, line, figures)),
     )
     assert found.kind == "bundled"
     assert len(asked) == 1

@@ -17,7 +17,7 @@ from toolkit.backends.onnx import OnnxBackend
 from toolkit.backends.tf import TfBackend
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.run import run_bench
-from toolkit.bench.schema import Settings
+from toolkit.bench.schema import BenchSettings
 from toolkit.bench.statistics import summarize
 from toolkit.bench.variants import Variant
 from toolkit.errors import BackendError, ToolkitError
@@ -43,7 +43,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Step:
+class DemoStep:
     """One step's outcome: its name, one line with its figure, and the figures themselves."""
 
     name: str
@@ -65,7 +65,7 @@ class Demo:
         Where the files are.
     passed : bool
         Whether verification, export and parity held.
-    steps : tuple of Step
+    steps : tuple of DemoStep
         In order.
     """
 
@@ -73,7 +73,7 @@ class Demo:
     photo: str
     folder: Path
     passed: bool
-    steps: tuple[Step, ...]
+    steps: tuple[DemoStep, ...]
 
 
 def run_demo(
@@ -84,7 +84,7 @@ def run_demo(
     subject: str = "person",
     threads: int | None = None,
     trusted: bool = False,
-    tell: Callable[[Step], None] | None = None,
+    tell: Callable[[DemoStep], None] | None = None,
 ) -> Demo:
     """Do the whole job on one photo and leave the results in a folder.
 
@@ -121,10 +121,10 @@ def run_demo(
     store = Store.default()
     folder = folder or store.exported / "demo"
     pixels = demo_photo() if photo is None else read_photo(photo).bgr
-    steps: list[Step] = []
+    steps: list[DemoStep] = []
 
     def record(name: str, line: str, **figures: Any) -> None:
-        steps.append(Step(name, line, figures))
+        steps.append(DemoStep(name, line, figures))
         if tell:
             tell(steps[-1])
 
@@ -162,10 +162,10 @@ def run_demo(
     return demo
 
 
-Record = Callable[..., None]
+DemoRecord = Callable[..., None]
 
 
-def _fetch(model: str | None, store: Store, record: Record) -> Model:
+def _fetch(model: str | None, store: Store, record: DemoRecord) -> Model:
     """Find the model; without one named, give the network a few seconds for the official one."""
     if model is not None:
         found = resolve_model(model, store=store)
@@ -190,7 +190,7 @@ def _fetch(model: str | None, store: Store, record: Record) -> Model:
     return resolve_model(official, store=store)
 
 
-def _verify(graph: FrozenGraph, images: dict[str, NDArray[np.uint8]], record: Record) -> bool:
+def _verify(graph: FrozenGraph, images: dict[str, NDArray[np.uint8]], record: DemoRecord) -> bool:
     report = verify_model(graph, images=images)
     sound = sum(found.passed for found in report.inputs)
     record(
@@ -209,7 +209,7 @@ def _convert(
     images: dict[str, NDArray[np.uint8]],
     folder: Path,
     store: Store,
-    record: Record,
+    record: DemoRecord,
 ) -> Path:
     beside = Store(store.models, exported=folder)
     made = convert_model(graph, store=beside, images=images)
@@ -228,7 +228,7 @@ def _convert(
 
 
 def _portrait(
-    pixels: NDArray[np.uint8], backend: OnnxBackend, label: int, folder: Path, record: Record
+    pixels: NDArray[np.uint8], backend: OnnxBackend, label: int, folder: Path, record: DemoRecord
 ) -> None:
     made = make_portrait(pixels, backend, subject=label, stages=True)
     assert made.stages is not None  # noqa: S101 - asked for
@@ -255,13 +255,13 @@ def _bench(
     subject: str,
     threads: int,
     store: Store,
-    record: Record,
+    record: DemoRecord,
 ) -> None:
     report = run_bench(
         model,
         [BenchPhoto("demo photo", pixels)],
         [Variant("tf"), Variant("onnx")],
-        Settings(rounds=2, iterations=5, warmup=2, threads=threads, subject=subject),
+        BenchSettings(rounds=2, iterations=5, warmup=2, threads=threads, subject=subject),
         store=store,
     )
     if report.failures:

@@ -26,7 +26,7 @@ from typing import Any
 from benchmarks.gate.recording import facts_of
 from toolkit.bench.photos import default_photo
 from toolkit.bench.prepared import prepare
-from toolkit.bench.run import Measurement
+from toolkit.bench.run import BenchRun
 from toolkit.bench.variants import Variant
 from toolkit.gate.decision import ROLES
 from toolkit.gate.run import GATE
@@ -43,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         (role,), _ = prepare(resolve_model(options.model), [Variant("onnx")], folder=Path(folder))
         _add_line(options.lines, {"facts": facts_of(role, photo, settings)})
-        measurement = Measurement(
+        measurement = BenchRun(
             [dataclasses.replace(role, name=name) for name in ROLES],
             [photo],
             settings,
@@ -85,7 +85,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _line(measurement: Measurement, began: float, took: float) -> dict[str, Any]:
+def _line(measurement: BenchRun, began: float, took: float) -> dict[str, Any]:
     number = measurement.rounds - 1
     return {
         "began": began,

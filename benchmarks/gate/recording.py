@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.prepared import PreparedVariant
-from toolkit.bench.schema import STAGES, Round, Settings
+from toolkit.bench.schema import MEASURED_STAGES, BenchSettings, Round
 from toolkit.bench.statistics import process_median
 from toolkit.gate.decision import ROLES
 from toolkit.host import host_facts
@@ -22,7 +22,7 @@ from toolkit.schema.records import read_record
 
 SCHEMA = "toolkit-noise"
 VERSION = 1
-KEPT = ("load", "first", *STAGES)
+KEPT = ("load", "first", *MEASURED_STAGES)
 
 Facts = dict[str, Any]
 """On what was recorded: model, photo, settings, host."""
@@ -69,7 +69,7 @@ class Recording:
         return self.times[:, :, [self.stages.index(stage) for stage in stages]]
 
 
-def facts_of(role: PreparedVariant, photo: BenchPhoto, settings: Settings) -> Facts:
+def facts_of(role: PreparedVariant, photo: BenchPhoto, settings: BenchSettings) -> Facts:
     """Say on what is measured, as JSON takes it."""
     facts = {
         "model": dataclasses.asdict(role.model),

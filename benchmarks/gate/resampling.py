@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.bench.schema import WHOLE
-from toolkit.gate.decision import HEAD, ROLES, Times
+from toolkit.gate.decision import HEAD, ROLES, GateTimes
 
 BLOCK = 10
 """Rounds that stay together: drift and bursts of a recording last longer than a round."""
@@ -58,51 +58,51 @@ class Scene:
     random : numpy.random.Generator
     """
 
-    times: Times
+    times: GateTimes
     first: int
-    spread: Times
+    spread: GateTimes
     whole: int | None
     random: np.random.Generator
 
 
-def recorded(scene: Scene) -> Times:
+def recorded(scene: Scene) -> GateTimes:
     """Add nothing."""
     return scene.times
 
 
-def heavy_tails(scene: Scene) -> Times:
+def heavy_tails(scene: Scene) -> GateTimes:
     """Multiply each stage by noise of Student's t with 2 degrees of freedom, as wide as its own."""
     drawn = scene.random.standard_t(2, scene.times.shape)
     scale = scene.spread * MAD_QUARTILE / T_QUARTILE
     return _with_whole(scene, scene.times * np.exp(drawn * scale))
 
 
-def drift(scene: Scene) -> Times:
+def drift(scene: Scene) -> GateTimes:
     """Slow the machine down, also within a round, as if processes ran one after the other."""
     rounds, roles, _ = scene.times.shape
     places = scene.random.permuted(np.tile(np.arange(roles), (rounds, 1)), axis=1)
     moment = scene.first + np.arange(rounds)[:, None] + places / roles
-    slower: Times = np.exp(moment / DRIFT_ROUNDS * np.log1p(DRIFT))
+    slower: GateTimes = np.exp(moment / DRIFT_ROUNDS * np.log1p(DRIFT))
     return scene.times * slower[:, :, None]
 
 
-def bursts(scene: Scene) -> Times:
+def bursts(scene: Scene) -> GateTimes:
     """Hit some processes in all their stages."""
     shape = scene.times.shape[:2]
     hit = scene.random.random(shape) < BURST_CHANCE
-    slower: Times = 1 + hit * scene.random.uniform(*BURST, shape)
+    slower: GateTimes = 1 + hit * scene.random.uniform(*BURST, shape)
     return scene.times * slower[:, :, None]
 
 
-def doubled(scene: Scene) -> Times:
+def doubled(scene: Scene) -> GateTimes:
     """Double how far a process is from the middle of its round."""
     logs = np.log(scene.times)
     middle = logs.mean(axis=1, keepdims=True)
-    apart: Times = np.exp(middle + 2 * (logs - middle))
+    apart: GateTimes = np.exp(middle + 2 * (logs - middle))
     return apart
 
 
-NOISES: dict[str, Callable[[Scene], Times]] = {
+NOISES: dict[str, Callable[[Scene], GateTimes]] = {
     "recorded": recorded,
     "heavy tails": heavy_tails,
     "drift": drift,
@@ -112,7 +112,7 @@ NOISES: dict[str, Callable[[Scene], Times]] = {
 """The first is real, what the others add is simulated."""
 
 
-def _with_whole(scene: Scene, changed: Times) -> Times:
+def _with_whole(scene: Scene, changed: GateTimes) -> GateTimes:
     """Give the whole what its stages got."""
     if scene.whole is not None:
         stages = np.delete(changed - scene.times, scene.whole, axis=2)
@@ -142,7 +142,7 @@ class Resampled:
 
     def __init__(
         self,
-        times: Times,
+        times: GateTimes,
         stages: Sequence[str],
         random: np.random.Generator,
         *,
@@ -164,7 +164,7 @@ class Resampled:
         self._whole = self._stages.index(WHOLE) if WHOLE in self._stages else None
         self._spread = spread_of(times)
 
-    def add(self, count: int) -> Times:
+    def add(self, count: int) -> GateTimes:
         """Return that many new rounds, (count, 3, units); see `toolkit.gate.decision.AddRounds`."""
         times = self._shuffled(self._recording[self._next_places(count)])
         scene = Scene(times, self.rounds, self._spread, self._whole, self._random)
@@ -178,12 +178,12 @@ class Resampled:
         places, self._places = self._places[:count], self._places[count:]
         return places
 
-    def _shuffled(self, times: Times) -> Times:
+    def _shuffled(self, times: GateTimes) -> GateTimes:
         names = np.tile(np.arange(times.shape[1]), (len(times), 1))
         order = self._random.permuted(names, axis=1)
         return np.take_along_axis(times, order[:, :, None], axis=1)
 
-    def _slowed(self, times: Times) -> Times:
+    def _slowed(self, times: GateTimes) -> GateTimes:
         if self._slowdown is None:
             return times
         head, unit = ROLES.index(HEAD), self._stages.index(self._slowdown.stage)
@@ -195,7 +195,7 @@ class Resampled:
         return slowed
 
 
-def spread_of(times: Times) -> Times:
+def spread_of(times: GateTimes) -> GateTimes:
     """Return a process's deviation within its round, by unit: robust, of the times' logarithms.
 
     Parameters
@@ -205,5 +205,5 @@ def spread_of(times: Times) -> Times:
     logs = np.log(times)
     first, second = np.triu_indices(times.shape[1], 1)
     differences = np.abs(logs[:, first] - logs[:, second]).reshape(-1, times.shape[2])
-    spread: Times = np.median(differences, axis=0) / MAD_QUARTILE / np.sqrt(2)
+    spread: GateTimes = np.median(differences, axis=0) / MAD_QUARTILE / np.sqrt(2)
     return spread

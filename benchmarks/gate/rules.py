@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from toolkit.gate.decision import Compare, Comparison, Times, compare_rounds
+from toolkit.gate.decision import Compare, GateTimes, StageComparison, compare_rounds
 from toolkit.gate.plan import Plan
 from toolkit.stats.intervals import adjusted, rank_test, unpaired_interval, unpaired_ratio
 
 
-def base_alone(stages: Sequence[str], plan: Plan, times: Times) -> list[Comparison]:
+def base_alone(stages: Sequence[str], plan: Plan, times: GateTimes) -> list[StageComparison]:
     """Compare the head with one base; the control is compared, but adds nothing to it."""
     one_base = times.copy()
     one_base[:, 2] = times[:, 0]
@@ -27,7 +27,7 @@ def base_alone(stages: Sequence[str], plan: Plan, times: Times) -> list[Comparis
     ]
 
 
-def mann_whitney(stages: Sequence[str], plan: Plan, times: Times) -> list[Comparison]:
+def mann_whitney(stages: Sequence[str], plan: Plan, times: GateTimes) -> list[StageComparison]:
     """Compare every head with every base and control, whatever its round."""
     units = range(len(stages))
     first, head, control = (times[:, number].T.tolist() for number in range(3))
@@ -39,7 +39,7 @@ def mann_whitney(stages: Sequence[str], plan: Plan, times: Times) -> list[Compar
         interval = unpaired_interval(bases[unit], head[unit], level=plan.level)
         base_ns = float(np.median(bases[unit]))
         found.append(
-            Comparison(
+            StageComparison(
                 rounds=len(times),
                 base_ns=base_ns,
                 head_ns=float(np.median(head[unit])),

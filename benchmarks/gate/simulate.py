@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.gate.recording import Recording, read_recording
 from benchmarks.gate.resampling import BLOCK, NOISES, Resampled, Slowdown
 from benchmarks.gate.rules import RULES
-from toolkit.gate.decision import Judged, decide
+from toolkit.gate.decision import JudgedStage, decide
 from toolkit.gate.plan import CORE, GROUPS, Plan
 from toolkit.gate.result import StageVerdict, blamed
 from toolkit.stats.verdicts import Verdict, overall
@@ -148,7 +148,7 @@ def gate(recording: Recording, cell: Cell, random: np.random.Generator, plan: Pl
     )
 
 
-def _blamed(plan: Plan, judged: Iterable[Judged]) -> list[str]:
+def _blamed(plan: Plan, judged: Iterable[JudgedStage]) -> list[str]:
     verdicts = (
         StageVerdict(GROUPS.get(stage, CORE), 0, stage, one)
         for stage, one in zip(plan.stages, judged, strict=True)

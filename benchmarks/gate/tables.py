@@ -30,7 +30,7 @@ from benchmarks.gate.simulate import (
     read_simulated,
 )
 from benchmarks.pages import marks, put_tables
-from toolkit.bench.schema import STAGES
+from toolkit.bench.schema import MEASURED_STAGES
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "gate-proof.md"
 
@@ -87,7 +87,7 @@ def recordings_table() -> str:
     rows = []
     for path in RECORDINGS.values():
         one = read_recording(path)
-        spread = spread_of(one.times_of(STAGES))
+        spread = spread_of(one.times_of(MEASURED_STAGES))
         typical = np.median(one.times_of(["segment"])) / 1e6
         how = "in turns" if one.facts["settings"]["interleaved"] else "one after the other"
         rows.append(
@@ -100,7 +100,7 @@ def recordings_table() -> str:
                 *(f"{each:.1%}".replace("%", " %") for each in spread),
             ]
         )
-    return table(["recording", "processes", "rounds", "minutes", "segment", *STAGES], rows)
+    return table(["recording", "processes", "rounds", "minutes", "segment", *MEASURED_STAGES], rows)
 
 
 def equal_table(simulated: Simulated) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from toolkit.bench.schema import (
-    STAGES,
+    MEASURED_STAGES,
     BenchReport,
+    BenchSettings,
     Failure,
     ModelFacts,
     PhotoFacts,
     PhotoTimes,
     Round,
-    Settings,
     Skipped,
     VariantTimes,
     default_baseline,
@@ -46,7 +46,7 @@ def make_report(processes: Mapping[str, Processes], *, photos: int = 1) -> Bench
         command=("toolkit", "bench"),
         host=host_facts(),
         photos=tuple(PhotoFacts(f"p{n}.jpg", "b" * 64, 1280, 720) for n in range(photos)),
-        settings=Settings(
+        settings=BenchSettings(
             rounds=max(len(runs) for runs in processes.values()),
             iterations=iterations.pop() if iterations else 1,
             warmup=1,
@@ -74,7 +74,7 @@ def make_round(number: int, times: Sequence[int], photos: int = 1) -> Round:
                 subject_found=True,
                 first_ns=50,
                 warmup_ns=(40,),
-                iterations=dict.fromkeys(STAGES, tuple(times)),
+                iterations=dict.fromkeys(MEASURED_STAGES, tuple(times)),
                 cpu_ns=70,
             )
             for photo in range(photos)

@@ -22,7 +22,7 @@ from tests.bench.test_run import QUICK, prepared_variant, run_stubs
 from toolkit.backends import BACKENDS
 from toolkit.bench import run, worker
 from toolkit.bench.processes import WORKER, Death, LivingWorker
-from toolkit.bench.run import Measurement, run_bench
+from toolkit.bench.run import BenchRun, run_bench
 from toolkit.bench.schema import Failure
 from toolkit.bench.usage import Usage
 from toolkit.bench.variants import Variant
@@ -115,7 +115,7 @@ def test_the_order_of_turns_is_drawn_anew_for_each_pass(tmp_path: Path, log: Pat
 def test_progress_is_called_once_per_process(tmp_path: Path) -> None:
     names = ("half_person", "no_person", "crash")
     calls = []
-    measurement = Measurement(
+    measurement = BenchRun(
         [prepared_variant(tmp_path, name) for name in names],
         [PHOTO],
         TURNS,
@@ -240,7 +240,7 @@ def test_an_interrupt_leaves_no_process_behind(
 def test_an_interrupt_between_two_outcomes_leaves_no_process_behind(
     tmp_path: Path, log: Path
 ) -> None:
-    measurement = Measurement(
+    measurement = BenchRun(
         [prepared_variant(tmp_path, name) for name in ("crash_later", "logging", "logging_too")],
         [PHOTO],
         TURNS,

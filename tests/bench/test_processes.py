@@ -18,13 +18,13 @@ from tests.conftest import ROOT
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.processes import Death, run_worker
 from toolkit.bench.run import run_bench
-from toolkit.bench.schema import Settings
+from toolkit.bench.schema import BenchSettings
 from toolkit.bench.variants import Variant
 from toolkit.bench.worker import PROTOCOL, Request
 from toolkit.errors import BackendError
 from toolkit.hub.model import resolve_model
 
-QUICK = Settings(rounds=1, iterations=1, warmup=0, threads=1)
+QUICK = BenchSettings(rounds=1, iterations=1, warmup=0, threads=1)
 PHOTO = BenchPhoto("noise", np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8))
 REQUEST = Request(
     protocol=PROTOCOL,

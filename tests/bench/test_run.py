@@ -14,8 +14,8 @@ from toolkit.bench import prepared, run
 from toolkit.bench.photos import BenchPhoto, default_photo, photo_from, synthetic_photo
 from toolkit.bench.prepared import PreparedVariant
 from toolkit.bench.processes import WORKER, Death
-from toolkit.bench.run import Measurement, run_bench
-from toolkit.bench.schema import Failure, ModelFacts, Settings, Skipped, default_baseline
+from toolkit.bench.run import BenchRun, run_bench
+from toolkit.bench.schema import BenchSettings, Failure, ModelFacts, Skipped, default_baseline
 from toolkit.bench.stopping_rule import run_rounds
 from toolkit.bench.variants import Variant
 from toolkit.bench.worker import Request
@@ -24,7 +24,7 @@ from toolkit.hub.model import Model, resolve_model
 from toolkit.imaging import write_photo
 
 STUB_WORKER = (*WORKER[:-1], "tests.bench.stub_worker")
-QUICK = Settings(rounds=1, iterations=2, warmup=0, threads=1)
+QUICK = BenchSettings(rounds=1, iterations=2, warmup=0, threads=1)
 
 
 def photo(height: int = 24, width: int = 32) -> BenchPhoto:
@@ -41,12 +41,12 @@ def prepared_variant(folder: Path, name: str, *, asked: bool = True) -> Prepared
 def run_stubs(
     folder: Path,
     *names: str,
-    settings: Settings = QUICK,
+    settings: BenchSettings = QUICK,
     time_limit: float = 60,
     asked: bool = True,
-) -> Measurement:
+) -> BenchRun:
     (folder / "net.onnx").write_text("")
-    measurement = Measurement(
+    measurement = BenchRun(
         [prepared_variant(folder, name, asked=asked) for name in names],
         [photo()],
         settings,
@@ -61,7 +61,7 @@ def run_stubs(
 def test_every_variant_runs_once_per_round(tmp_path: Path) -> None:
     settings = dataclasses.replace(QUICK, rounds=2)
     seen = []
-    measurement = Measurement(
+    measurement = BenchRun(
         [prepared_variant(tmp_path, name) for name in ("half_person", "no_person")],
         [photo(), photo(10, 10)],
         settings,
@@ -102,7 +102,7 @@ def test_the_order_is_drawn_for_each_round_and_comes_again_with_the_seed(
 ) -> None:
     asked = refusals(monkeypatch)
 
-    def started(settings: Settings) -> list[str]:
+    def started(settings: BenchSettings) -> list[str]:
         asked.clear()
         assert run_stubs(tmp_path, "a", "b", settings=settings).variants == ()
         return [request.backend for request in asked]

@@ -10,14 +10,14 @@ import pytest
 
 from tests.bench.reports import make_report
 from toolkit.bench import stopping_rule
-from toolkit.bench.schema import Settings, VariantTimes, default_baseline
+from toolkit.bench.schema import BenchSettings, VariantTimes, default_baseline
 from toolkit.bench.stopping_rule import half_width, run_rounds
 
 
 class Played:
     """Rounds of made-up times, ten seconds each."""
 
-    def __init__(self, settings: Settings, noise: float, names: tuple[str, ...]) -> None:
+    def __init__(self, settings: BenchSettings, noise: float, names: tuple[str, ...]) -> None:
         self.settings = settings
         self.rounds = 0
         self.seconds = 0.0
@@ -46,7 +46,7 @@ def play(
     progress: stopping_rule.Progress | None = None,
     **settings: float | None,
 ) -> tuple[str, Played]:
-    played = Played(dataclasses.replace(Settings(), **settings), noise, names)  # type: ignore[arg-type]  # names of its fields
+    played = Played(dataclasses.replace(BenchSettings(), **settings), noise, names)  # type: ignore[arg-type]  # names of its fields
     why = run_rounds(played, default_baseline, progress=progress, clock=lambda: played.seconds)
     return why, played
 
@@ -106,7 +106,7 @@ def test_progress_ends_at_its_total(settings: dict[str, float]) -> None:
     seen: list[tuple[int, int | None]] = []
     _, played = play(
         progress=lambda done, total: seen.append((done, total)),
-        **settings,  # type: ignore[arg-type]  # names of fields of Settings
+        **settings,  # type: ignore[arg-type]  # names of fields of BenchSettings
     )
     assert {done for done, _ in seen} == set(range(1, 2 * played.rounds + 1))
     assert all(total is not None and done <= total for done, total in seen)

@@ -44,10 +44,10 @@ from tests.bench.reports import make_report
 from tests.conftest import ROOT
 from toolkit.bench.photos import synthetic_photo
 from toolkit.bench.prepared import prepare
-from toolkit.bench.run import Measurement
-from toolkit.bench.schema import STAGES
+from toolkit.bench.run import BenchRun
+from toolkit.bench.schema import MEASURED_STAGES
 from toolkit.bench.variants import Variant
-from toolkit.gate.decision import BASE, CONTROL, HEAD, ROLES, Times
+from toolkit.gate.decision import BASE, CONTROL, HEAD, ROLES, GateTimes
 from toolkit.gate.plan import Plan
 from toolkit.gate.run import GATE
 from toolkit.hub.model import resolve_model
@@ -56,14 +56,14 @@ from toolkit.portrait import Stage, Stopwatch
 UNITS = ("segment", "mask", "whole")
 
 
-def numbered(rounds: int = 50) -> Times:
-    """Times that say which round, contender and unit they are of."""
+def numbered(rounds: int = 50) -> GateTimes:
+    """GateTimes that say which round, contender and unit they are of."""
     round_, role, unit = np.indices((rounds, 3, len(UNITS)))
-    times: Times = 1e6 * (1 + round_) + 1e3 * (1 + role) + unit
+    times: GateTimes = 1e6 * (1 + round_) + 1e3 * (1 + role) + unit
     return times
 
 
-def drawn(count: int = 40, seed: int = 0, slowdown: Slowdown | None = None) -> Times:
+def drawn(count: int = 40, seed: int = 0, slowdown: Slowdown | None = None) -> GateTimes:
     random = np.random.default_rng(seed)
     return Resampled(numbered(), UNITS, random, slowdown=slowdown).add(count)
 
@@ -121,7 +121,7 @@ def test_a_recording_shorter_than_a_block_is_refused() -> None:
         Resampled(numbered(BLOCK - 1), UNITS, np.random.default_rng(0))
 
 
-def noisy(noise: str, rounds: int = 2000, spread: float = 0.05) -> Times:
+def noisy(noise: str, rounds: int = 2000, spread: float = 0.05) -> GateTimes:
     """Rounds of log-normal noise with one of `NOISES` on top."""
     random = np.random.default_rng(1)
     typical = np.array([2e8, 1e6, 2.01e8])
@@ -184,10 +184,10 @@ def test_against_one_base_the_control_adds_nothing_to_the_ratio() -> None:
 def still(rounds: int = 30) -> Recording:
     """A recording with hardly any noise."""
     random = np.random.default_rng(0)
-    times = 1e8 * np.exp(0.01 * random.standard_normal((rounds, 3, len(STAGES))))
+    times = 1e8 * np.exp(0.01 * random.standard_normal((rounds, 3, len(MEASURED_STAGES))))
     ones = np.ones((rounds, 3), np.int64)
     took = np.full(rounds, 30.0)
-    return Recording({}, 0, STAGES, np.cumsum(took), took, ones, times, ones, ones)
+    return Recording({}, 0, MEASURED_STAGES, np.cumsum(took), took, ones, times, ones, ones)
 
 
 def test_a_simulated_gate_says_what_it_took_and_whom_it_blames() -> None:
@@ -354,7 +354,7 @@ def test_the_slow_interpreter_lengthens_its_stage(tmp_path: Path) -> None:
         for name, variant in variants.items()
     ]
     settings = dataclasses.replace(GATE, iterations=5, warmup=2)
-    measurement = Measurement(roles, [synthetic_photo()], settings, folder=tmp_path)
+    measurement = BenchRun(roles, [synthetic_photo()], settings, folder=tmp_path)
     for _ in range(3):
         measurement.add_round()
     assert not measurement.failures

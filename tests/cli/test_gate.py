@@ -16,7 +16,7 @@ from tests.conftest import Command
 from tests.report.gates import FAILURE, FASTER, HOSTILE, INCONCLUSIVE, SAME, SLOWER, make_gate
 from toolkit.bench.files import read_report
 from toolkit.bench.photos import BenchPhoto
-from toolkit.bench.schema import STAGES, Failure, Settings
+from toolkit.bench.schema import MEASURED_STAGES, BenchSettings, Failure
 from toolkit.bench.variants import Variant
 from toolkit.cli.gate_plan import plan_from
 from toolkit.errors import BackendError, UsageError
@@ -238,7 +238,7 @@ def test_the_options_reach_the_gate(toolkit: Command, asked: dict[str, Any], pho
     )
     assert asked["model"].name == "mnv2_dm05_person"
     assert (asked["budget_seconds"], asked["time_limit"]) == (60, 30)
-    settings: Settings = asked["settings"]
+    settings: BenchSettings = asked["settings"]
     assert (settings.iterations, settings.timed_seconds) == (3, None)
     assert (settings.threads, settings.interleaved) == (1, True)
     assert asked["plan"] == Plan(
@@ -309,7 +309,7 @@ def test_too_few_rounds_for_any_verdict_are_refused(
         plan_from(stages, (), (), rounds, photos=photos)
 
 
-@pytest.mark.parametrize("stages", [STAGES, ("blur",)])
+@pytest.mark.parametrize("stages", [MEASURED_STAGES, ("blur",)])
 def test_the_fewest_rounds_that_are_taken_can_find_a_slowdown_and_call_the_rest_the_same(
     stages: tuple[str, ...],
 ) -> None:

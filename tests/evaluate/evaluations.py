@@ -9,8 +9,8 @@ from toolkit.bench.variants import parse_variant
 from toolkit.evaluate.schema import (
     DatasetFacts,
     Evaluation,
+    EvaluationSettings,
     PhotoQuality,
-    Settings,
     TruthFacts,
     VariantQuality,
 )
@@ -32,7 +32,7 @@ def make_evaluation(
         command=("toolkit", "evaluate", name),
         host=host_facts(),
         dataset=DatasetFacts(name, name, "folder", "d" * 64, photos),
-        settings=Settings("person", None, 2, 0.0075),
+        settings=EvaluationSettings("person", None, 2, 0.0075),
         photos=tuple(
             TruthFacts(f"p{n}.jpg", "b" * 64, "e" * 64, 40, 50, 900, 0) for n in range(photos)
         ),

@@ -14,28 +14,30 @@ from numpy.typing import NDArray
 
 from toolkit.evaluate.metrics import TOLERANCE, boundary_f, confusion, count_pixels
 
-Mask = NDArray[np.bool_]
+BoolMask = NDArray[np.bool_]
 
 
 @st.composite
-def masks(draw: st.DrawFn, count: int, longest: int = 9) -> list[Mask]:
+def masks(draw: st.DrawFn, count: int, longest: int = 9) -> list[BoolMask]:
     """Masks of one size."""
     shape = draw(st.tuples(st.integers(1, longest), st.integers(1, longest)))
     return [draw(hnp.arrays(bool, shape)) for _ in range(count)]
 
 
-def pixels(mask: Mask) -> set[tuple[int, int]]:
+def pixels(mask: BoolMask) -> set[tuple[int, int]]:
     return {(y, x) for y in range(mask.shape[0]) for x in range(mask.shape[1]) if mask[y, x]}
 
 
-def naive_contour(mask: Mask, ignored: Mask) -> set[tuple[int, int]]:
+def naive_contour(mask: BoolMask, ignored: BoolMask) -> set[tuple[int, int]]:
     """Pixels of the mask with one of four neighbors judged and outside of it."""
     everything, own = pixels(np.ones_like(mask)), pixels(mask & ~ignored)
     others = everything - own - pixels(ignored)
     return {(y, x) for y, x in own if {(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)} & others}
 
 
-def naive_boundary_f(truth: Mask, found: Mask, ignored: Mask, tolerance: float) -> float:
+def naive_boundary_f(
+    truth: BoolMask, found: BoolMask, ignored: BoolMask, tolerance: float
+) -> float:
     reach = tolerance * math.sqrt(truth.shape[0] ** 2 + truth.shape[1] ** 2)
     void = pixels(ignored)
 
@@ -56,7 +58,7 @@ tolerances = st.sampled_from([TOLERANCE, 0.0713, 0.1531, 0.3137])
 
 
 @given(masks(3))
-def test_counts_are_those_of_sets_of_pixels(drawn: list[Mask]) -> None:
+def test_counts_are_those_of_sets_of_pixels(drawn: list[BoolMask]) -> None:
     truth, found, ignored = drawn
     judged = pixels(~ignored)
     true, seen = pixels(truth) & judged, pixels(found) & judged
@@ -72,7 +74,7 @@ def test_counts_are_those_of_sets_of_pixels(drawn: list[Mask]) -> None:
 
 
 @given(masks(3))
-def test_iou_is_symmetric_between_0_and_1_and_1_for_equal_masks(drawn: list[Mask]) -> None:
+def test_iou_is_symmetric_between_0_and_1_and_1_for_equal_masks(drawn: list[BoolMask]) -> None:
     truth, found, ignored = drawn
     iou = count_pixels(truth, found, ignored).iou
     assert iou == count_pixels(found, truth, ignored).iou
@@ -83,7 +85,7 @@ def test_iou_is_symmetric_between_0_and_1_and_1_for_equal_masks(drawn: list[Mask
 
 @given(masks(4), tolerances)
 def test_what_is_found_in_ignored_pixels_changes_nothing(
-    drawn: list[Mask], tolerance: float
+    drawn: list[BoolMask], tolerance: float
 ) -> None:
     truth, found, ignored, noise = drawn
     other_truth, other_found = (np.where(ignored, noise, mask) for mask in (truth, found))
@@ -94,7 +96,7 @@ def test_what_is_found_in_ignored_pixels_changes_nothing(
 
 @given(masks(3), tolerances)
 def test_the_boundary_score_is_that_of_pixels_counted_one_by_one(
-    drawn: list[Mask], tolerance: float
+    drawn: list[BoolMask], tolerance: float
 ) -> None:
     truth, found, ignored = drawn
     expected = naive_boundary_f(truth, found, ignored, tolerance)
@@ -103,7 +105,7 @@ def test_the_boundary_score_is_that_of_pixels_counted_one_by_one(
 
 @given(masks(3), tolerances)
 def test_the_boundary_score_is_symmetric_between_0_and_1_and_1_for_equal_masks(
-    drawn: list[Mask], tolerance: float
+    drawn: list[BoolMask], tolerance: float
 ) -> None:
     truth, found, ignored = drawn
     score = boundary_f(truth, found, ignored, tolerance=tolerance)
@@ -114,7 +116,7 @@ def test_the_boundary_score_is_symmetric_between_0_and_1_and_1_for_equal_masks(
 
 @given(masks(2), tolerances)
 def test_a_wider_tolerance_never_lowers_the_boundary_score(
-    drawn: list[Mask], tolerance: float
+    drawn: list[BoolMask], tolerance: float
 ) -> None:
     truth, found = drawn
     narrow = boundary_f(truth, found, tolerance=tolerance)

@@ -14,7 +14,7 @@ import pytest
 from tests.bench.reports import make_round
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.prepared import PreparedVariant
-from toolkit.bench.schema import Failure, Round, Settings, VariantTimes
+from toolkit.bench.schema import BenchSettings, Failure, Round, VariantTimes
 from toolkit.bench.variants import Variant
 from toolkit.errors import BackendError, UsageError
 from toolkit.gate import run
@@ -47,7 +47,7 @@ class FakeMeasurement:
         self,
         prepared_variants: Sequence[PreparedVariant],
         photos: Sequence[BenchPhoto],
-        settings: Settings,
+        settings: BenchSettings,
         *,
         folder: Path,  # noqa: ARG002 - as the real one is called
         time_limit: float,  # noqa: ARG002 - likewise
@@ -104,7 +104,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeMeasurement]:
     class Fake(FakeMeasurement):
         pass
 
-    monkeypatch.setattr(run, "Measurement", Fake)
+    monkeypatch.setattr(run, "BenchRun", Fake)
     monkeypatch.setattr("toolkit.gate.run.time.monotonic", lambda: Fake.now)
     return Fake
 

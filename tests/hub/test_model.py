@@ -16,14 +16,14 @@ from toolkit.hub.catalog import load_catalog
 from toolkit.hub.exports import find_export
 from toolkit.hub.model import resolve_model
 from toolkit.hub.opening import open_backend
-from toolkit.hub.store import Source, Store
+from toolkit.hub.store import ModelSource, Store
 
 BUNDLED = load_catalog().bundled
 OFFICIAL = load_catalog().default.name
 
 
 def put_into_store(name: str, graph: FrozenGraph) -> None:
-    source = Source(
+    source = ModelSource(
         name=name,
         origin="a test",
         archive=f"{name}.tar.gz",

@@ -18,9 +18,9 @@ from toolkit.errors import ModelNotFoundError, StoreError, UsageError
 from toolkit.files import atomic
 from toolkit.hub import catalog, store
 from toolkit.hub.publish import publish_export
-from toolkit.hub.store import Source, Store
+from toolkit.hub.store import ModelSource, Store
 
-SOURCE = Source(
+SOURCE = ModelSource(
     name="some_model",
     origin="/somewhere/some_model.tar.gz",
     archive="some_model.tar.gz",
@@ -73,16 +73,16 @@ def test_without_the_setting_the_store_is_the_source_tree_or_the_users_folder(
 
 
 def test_a_record_reads_back_as_it_was_written() -> None:
-    assert Source.from_json(SOURCE.to_json()) == SOURCE
+    assert ModelSource.from_json(SOURCE.to_json()) == SOURCE
     adapted = dataclasses.replace(SOURCE, input="photo:0", output="out:0", adapted=("a", "b"))
-    assert Source.from_json(adapted.to_json()) == adapted
+    assert ModelSource.from_json(adapted.to_json()) == adapted
 
 
 def test_a_record_of_before_graphs_were_adapted_is_one_of_a_frozen_graph() -> None:
     record = json.loads(SOURCE.to_json())
     for field in ("input", "output", "frozen_from", "adapted"):
         del record[field]
-    assert Source.from_json(json.dumps(record).encode()) == SOURCE
+    assert ModelSource.from_json(json.dumps(record).encode()) == SOURCE
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_broken_record_is_an_error_that_says_what_to_do(
 
 def test_fields_of_the_future_are_passed_over() -> None:
     record = json.loads(SOURCE.to_json()) | {"color": "blue"}
-    assert Source.from_json(json.dumps(record).encode()) == SOURCE
+    assert ModelSource.from_json(json.dumps(record).encode()) == SOURCE
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../a", ".hidden", "a b", "a\n", "x" * 129])

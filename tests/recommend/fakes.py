@@ -12,7 +12,7 @@ from typing import Any
 from tests.bench.reports import make_round
 from tests.evaluate.evaluations import make_evaluation
 from toolkit.bench.prepared import PreparedVariant
-from toolkit.bench.schema import Failure, ModelFacts, Settings, Skipped, VariantTimes
+from toolkit.bench.schema import BenchSettings, Failure, ModelFacts, Skipped, VariantTimes
 from toolkit.bench.variants import Variant, parse_variant
 from toolkit.evaluate.schema import Evaluation
 from toolkit.recommend import run, timing
@@ -64,7 +64,7 @@ class Machine:
     def install(self, setter: Setter) -> None:
         """Put it in place of the real one."""
         setter(run, "find_candidates", self.find_candidates)
-        setter(timing, "Measurement", self.measurement)
+        setter(timing, "BenchRun", self.measurement)
         setter(run, "run_evaluation", self.evaluate)
 
     def find_candidates(
@@ -81,10 +81,10 @@ class Machine:
         self,
         prepared_variants: Sequence[PreparedVariant],
         _: object,
-        settings: Settings,
+        settings: BenchSettings,
         **__: object,
     ) -> Any:
-        """Return what stands in for `toolkit.bench.run.Measurement`."""
+        """Return what stands in for `toolkit.bench.run.BenchRun`."""
         return _Measurement(self, list(prepared_variants), settings)
 
     def evaluate(
@@ -111,7 +111,7 @@ class Machine:
 class _Measurement:
     machine: Machine
     prepared_variants: list[PreparedVariant]
-    settings: Settings
+    settings: BenchSettings
     rounds: int = 0
     replies: dict[str, list[int]] = field(default_factory=dict)
     skipped: tuple[Skipped, ...] = ()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from tests.bench.reports import make_report
 from toolkit.bench.schema import BenchReport, Failure
 from toolkit.bench.variants import parse_variant
-from toolkit.gate.decision import ROLES, Comparison, Judged
+from toolkit.gate.decision import ROLES, JudgedStage, StageComparison
 from toolkit.gate.plan import GROUPS, Plan
 from toolkit.gate.result import GateReport, StageVerdict, blamed, group_verdicts
 from toolkit.stats.verdicts import Verdict, overall
@@ -55,10 +55,10 @@ def make_gate(
     )
 
 
-def judged(verdict: Verdict) -> Judged:
+def judged(verdict: Verdict) -> JudgedStage:
     """Return what leads to a verdict; what is slower was measured anew, and came out lower."""
     ratio = {SLOWER: 1.21, FASTER: 0.7}.get(verdict, 1.0)
-    found = Comparison(
+    found = StageComparison(
         rounds=8,
         base_ns=3e6,
         head_ns=3e6 * ratio,
@@ -71,8 +71,8 @@ def judged(verdict: Verdict) -> Judged:
         limit=1.1,
     )
     if verdict is SLOWER:
-        return Judged(verdict, None, dataclasses.replace(found, rounds=9, ratio=1.4), found)
-    return Judged(verdict, REASON if verdict is INCONCLUSIVE else None, found)
+        return JudgedStage(verdict, None, dataclasses.replace(found, rounds=9, ratio=1.4), found)
+    return JudgedStage(verdict, REASON if verdict is INCONCLUSIVE else None, found)
 
 
 def without_interval(report: GateReport) -> GateReport:

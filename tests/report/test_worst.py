@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from toolkit.evaluate.dataset import LabeledPhoto
-from toolkit.evaluate.run import Judged
+from toolkit.evaluate.run import JudgedPhoto
 from toolkit.evaluate.schema import PhotoQuality
 from toolkit.report.pictures import ONLY_A, ONLY_B
 from toolkit.report.worst import UNJUDGED, WorstPhotos
@@ -17,7 +17,7 @@ from toolkit.report.worst import UNJUDGED, WorstPhotos
 HEIGHT, WIDTH = 60, 80
 
 
-def judged(number: int, *, iou: float | None = None, alarms: float = 0.0) -> Judged:
+def judged(number: int, *, iou: float | None = None, alarms: float = 0.0) -> JudgedPhoto:
     """A photo of one color of its own; its left half is the subject, its upper half was found."""
     bgr = np.full((HEIGHT, WIDTH, 3), (10 * number, 255 - 10 * number, 200), np.uint8)
     subject, found, ignored = (np.zeros((HEIGHT, WIDTH), bool) for _ in range(3))
@@ -27,7 +27,7 @@ def judged(number: int, *, iou: float | None = None, alarms: float = 0.0) -> Jud
     subject &= ~ignored
     quality = PhotoQuality(number, 0, 0, 0, 0, iou, None, alarms)
     photo = LabeledPhoto(f"{number}.png", bgr, np.zeros((HEIGHT, WIDTH), np.uint8), "folder")
-    return Judged("onnx", photo, subject, ignored, found, quality)
+    return JudgedPhoto("onnx", photo, subject, ignored, found, quality)
 
 
 def rows_of(sheet: NDArray[np.uint8], color: Sequence[int]) -> NDArray[np.intp]:

@@ -11,7 +11,7 @@ from toolkit.portrait import PERSON, Tutorial
 from toolkit.serving.batch import run_jobs
 from toolkit.serving.job import Job, PhotoReport
 from toolkit.serving.predictor import PortraitSettings, Predictor
-from toolkit.serving.record import Record, settings_of
+from toolkit.serving.record import PortraitRecord, settings_of
 
 SETTINGS = PortraitSettings(PERSON, Tutorial())
 NETWORK = "0" * 64
@@ -40,5 +40,5 @@ def run(
 ) -> list[PhotoReport]:
     """Run with a record."""
     predictor = Predictor(backend or PaintedBackend(), settings, artifact_sha256=network)
-    record = Record(settings_of(predictor), everywhere=everywhere)
+    record = PortraitRecord(settings_of(predictor), everywhere=everywhere)
     return list(run_jobs(jobs, predictor, workers=workers, record=record, resume=resume))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tests.video.clips import framed
 from toolkit.portrait import PERSON, Natural
-from toolkit.portrait.alpha import Mask
+from toolkit.portrait.alpha import AlphaPlane
 from toolkit.portrait.pipeline import Segmenter
 from toolkit.video.frames import alpha_of, probability_in
 from toolkit.video.temporal_smoothing import TemporalSmoother
@@ -23,10 +23,10 @@ SETTLED = 4
 """Frames after which the average has settled."""
 
 
-def alphas(frames: Frames, backend: Segmenter, *gains: float) -> list[list[Mask]]:
+def alphas(frames: Frames, backend: Segmenter, *gains: float) -> list[list[AlphaPlane]]:
     """Alpha of each frame, steadied by each gain, at the frame's size."""
     style, steadiers = Natural(), [TemporalSmoother(gain) for gain in gains]
-    found: list[list[Mask]] = [[] for _ in gains]
+    found: list[list[AlphaPlane]] = [[] for _ in gains]
     for pixels, _mask in frames:
         guide, probability, _found = probability_in(pixels, backend, PERSON)
         alpha = alpha_of(framed(pixels), guide, probability, style)
@@ -36,19 +36,19 @@ def alphas(frames: Frames, backend: Segmenter, *gains: float) -> list[list[Mask]
     return found
 
 
-def flicker(found: Sequence[Mask]) -> float:
+def flicker(found: Sequence[AlphaPlane]) -> float:
     """Mean change of alpha from frame to frame, once settled."""
     changes = [np.abs(a.astype(int) - b).mean() for a, b in pairwise(found[SETTLED:])]
     return float(np.mean(changes))
 
 
-def overlap(alpha: Mask, mask: NDArray[np.bool_]) -> float:
+def overlap(alpha: AlphaPlane, mask: NDArray[np.bool_]) -> float:
     """IoU with a known mask."""
     inside = alpha > 127
     return float((inside & mask).sum() / (inside | mask).sum())
 
 
-def fits(found: Sequence[Mask], frames: Frames) -> dict[int, float]:
+def fits(found: Sequence[AlphaPlane], frames: Frames) -> dict[int, float]:
     """Mean IoU with the masks known of so many frames before, -2 to 2."""
     judged = range(SETTLED, len(frames) - 2)
     return {
@@ -57,7 +57,7 @@ def fits(found: Sequence[Mask], frames: Frames) -> dict[int, float]:
     }
 
 
-def lag(found: Sequence[Mask], frames: Frames) -> int:
+def lag(found: Sequence[AlphaPlane], frames: Frames) -> int:
     """The shift, in frames, at which the known masks fit best."""
     by_shift = fits(found, frames)
     return max(by_shift, key=lambda shift: by_shift[shift])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.samples import seeds
 from tests.video.clips import FigureBackend, clip, walk
 from tests.video.judging import alphas, fits, flicker, lag
-from toolkit.portrait.alpha import Mask
+from toolkit.portrait.alpha import AlphaPlane
 from toolkit.video.temporal_smoothing import GAIN, TemporalSmoother
 
 
@@ -64,7 +64,7 @@ def test_alpha_lies_between_its_last_and_its_new_value(
 ) -> None:
     rng = np.random.default_rng(seed)
     smoother = TemporalSmoother(gain)
-    last: Mask | None = None
+    last: AlphaPlane | None = None
     for _ in range(3):
         guide = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         alpha = rng.integers(0, 256, (2 * height, 3 * width), dtype=np.uint8)

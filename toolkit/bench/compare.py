@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from toolkit.bench.samples import BENCH, Run, Subject, find_files, read_run, samples_of
+from toolkit.bench.samples import (
+    BENCH,
+    MeasuredSubject,
+    SampleRun,
+    find_files,
+    read_run,
+    samples_of,
+)
 from toolkit.errors import InputFileError, UsageError
 from toolkit.stats.verdicts import THRESHOLD, Judgment, Samples, Verdict, judge, overall
 
@@ -186,14 +193,14 @@ def compare(
     )
 
 
-def _check_forms(runs: Sequence[Run]) -> None:
+def _check_forms(runs: Sequence[SampleRun]) -> None:
     other = next((run for run in runs if run.form != runs[0].form), None)
     if other:
         problem = f"is a file of {other.form}, and {runs[0].path} of {runs[0].form}"
         raise InputFileError(other.path, problem, "compare files of one kind")
 
 
-def _differences(bases: Sequence[Run], heads: Sequence[Run]) -> list[Difference]:
+def _differences(bases: Sequence[SampleRun], heads: Sequence[SampleRun]) -> list[Difference]:
     """Return what is not one value over all files; what a file doesn't say is passed over."""
     found = []
     for forbids in (True, False):
@@ -211,9 +218,9 @@ def _differences(bases: Sequence[Run], heads: Sequence[Run]) -> list[Difference]
 
 
 def _compare(
-    subjects: Sequence[Subject],
-    base: Mapping[Subject, tuple[float, ...]],
-    head: Mapping[Subject, tuple[float, ...]],
+    subjects: Sequence[MeasuredSubject],
+    base: Mapping[MeasuredSubject, tuple[float, ...]],
+    head: Mapping[MeasuredSubject, tuple[float, ...]],
     *,
     threshold: float,
     floor: float,
@@ -230,7 +237,7 @@ def _compare(
 
 
 def _comparison(
-    subject: Subject,
+    subject: MeasuredSubject,
     base: tuple[float, ...],
     head: tuple[float, ...],
     judged: Judgment | None,

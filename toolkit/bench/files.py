@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from toolkit.bench.schema import STAGES, BenchReport, PhotoTimes, Settings
+from toolkit.bench.schema import MEASURED_STAGES, BenchReport, BenchSettings, PhotoTimes
 from toolkit.bench.statistics import summarize
 from toolkit.schema.records import RecordError, read_record
 from toolkit.schema.serialization import FileFormat
@@ -60,8 +60,8 @@ def _checked(report: BenchReport) -> BenchReport:
     return report
 
 
-def _check_times(times: PhotoTimes, settings: Settings, where: str) -> None:
-    if set(times.iterations) != set(STAGES):
+def _check_times(times: PhotoTimes, settings: BenchSettings, where: str) -> None:
+    if set(times.iterations) != set(MEASURED_STAGES):
         raise RecordError(f"{where}: stages are {sorted(times.iterations)}")
     counts = {len(values) for values in times.iterations.values()}
     fits = counts == {settings.iterations} or (

@@ -9,7 +9,7 @@ from toolkit.bench.schema import WHOLE, VariantTimes
 from toolkit.bench.statistics import process_median
 from toolkit.stats.intervals import LEVEL, Interval, paired_interval
 
-Times = Mapping[int, float]
+TimesByRound = Mapping[int, float]
 """A variant's time in each round, by the round's number; above 0."""
 
 
@@ -21,7 +21,9 @@ def times_by_round(variant: VariantTimes, photo: int) -> dict[int, float]:
     }
 
 
-def ratio_interval(slower: Times, faster: Times, *, tests: int = 1) -> Interval | None:
+def ratio_interval(
+    slower: TimesByRound, faster: TimesByRound, *, tests: int = 1
+) -> Interval | None:
     """Return the interval of the ratio of two variants' times within a round.
 
     Parameters
@@ -40,7 +42,7 @@ def ratio_interval(slower: Times, faster: Times, *, tests: int = 1) -> Interval 
     return paired_interval([slower[each] / faster[each] for each in shared], level=level)
 
 
-def dominators(times: Sequence[Times], quality: Sequence[float]) -> tuple[int | None, ...]:
+def dominators(times: Sequence[TimesByRound], quality: Sequence[float]) -> tuple[int | None, ...]:
     """Say of each variant which other one makes it needless.
 
     It is dominated where another's quality is at least as high, its median time is smaller, and the

@@ -17,8 +17,8 @@ from toolkit.bench.prepared import PreparedVariant, prepare
 from toolkit.bench.processes import MODULE, TIME_LIMIT, WORKER, Death, LivingWorker, run_worker
 from toolkit.bench.schema import (
     BenchReport,
+    BenchSettings,
     Failure,
-    Settings,
     Skipped,
     VariantTimes,
     default_baseline,
@@ -45,7 +45,7 @@ def run_bench(
     model: Model,
     photos: Sequence[BenchPhoto],
     variants: Sequence[Variant],
-    settings: Settings,
+    settings: BenchSettings,
     *,
     also: Sequence[Variant] = (),
     baseline: Variant | None = None,
@@ -67,7 +67,7 @@ def run_bench(
         One or more.
     variants : sequence of Variant
         Asked for by name.
-    settings : Settings
+    settings : BenchSettings
     also : sequence of Variant
         Measured where they can be; see `toolkit.bench.prepared.all_variants`.
     baseline : Variant, optional
@@ -100,7 +100,7 @@ def run_bench(
     asked = [*variants, *([baseline] if baseline else [])]
     with tempfile.TemporaryDirectory(prefix="toolkit-bench-") as folder:
         prepared_variants, skipped = prepare(model, asked, also, folder=Path(folder), store=store)
-        measurement = Measurement(
+        measurement = BenchRun(
             prepared_variants, photos, settings, folder=Path(folder), time_limit=time_limit
         )
         ended = run_rounds(
@@ -134,7 +134,7 @@ def _baseline(variants: Sequence[VariantTimes], asked: Variant | None) -> str:
     )
 
 
-class Measurement:
+class BenchRun:
     """Rounds of the same contenders; more can be added at any time.
 
     Parameters
@@ -142,7 +142,7 @@ class Measurement:
     prepared_variants : sequence of PreparedVariant
         No name twice.
     photos : sequence of BenchPhoto
-    settings : Settings
+    settings : BenchSettings
     folder : Path
         An existing one, kept until the last round; the decoded photos are put there for the
         workers.
@@ -156,7 +156,7 @@ class Measurement:
         self,
         prepared_variants: Sequence[PreparedVariant],
         photos: Sequence[BenchPhoto],
-        settings: Settings,
+        settings: BenchSettings,
         *,
         folder: Path,
         worker: Sequence[str] = WORKER,

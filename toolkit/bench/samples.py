@@ -10,7 +10,7 @@ from statistics import median
 
 from toolkit.bench.files import REPORT
 from toolkit.bench.pytest_benchmark import BenchmarkRun, is_benchmark_run, read_benchmark_run
-from toolkit.bench.schema import STAGES, WHOLE, BenchReport, VariantTimes
+from toolkit.bench.schema import MEASURED_STAGES, WHOLE, BenchReport, VariantTimes
 from toolkit.bench.statistics import process_median
 from toolkit.errors import InputFileError
 from toolkit.host import HostFacts
@@ -22,7 +22,7 @@ PYTEST = "pytest-benchmark"
 
 
 @dataclass(frozen=True, order=True)
-class Subject:
+class MeasuredSubject:
     """What a time is of.
 
     Attributes
@@ -41,7 +41,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Run:
+class SampleRun:
     """One file.
 
     Attributes
@@ -49,7 +49,7 @@ class Run:
     path : Path
     form : str
         `BENCH` or `PYTEST`.
-    samples : dict of Subject to tuple of float
+    samples : dict of MeasuredSubject to tuple of float
         Nanoseconds; one per process.
     photos : tuple of str
         Their names.
@@ -63,7 +63,7 @@ class Run:
 
     path: Path
     form: str
-    samples: dict[Subject, tuple[float, ...]]
+    samples: dict[MeasuredSubject, tuple[float, ...]]
     photos: tuple[str, ...]
     facts: dict[str, str]
     circumstances: dict[str, str]
@@ -95,7 +95,7 @@ def find_files(place: Path) -> list[Path]:
     return found
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: Path) -> SampleRun:
     """Read a report of `toolkit bench` or a file of pytest-benchmark.
 
     Raises
@@ -112,7 +112,7 @@ def read_run(path: Path) -> Run:
     return _bench_run(path, REPORT.take(path, document))
 
 
-def samples_of(runs: Sequence[Run]) -> dict[Subject, tuple[float, ...]]:
+def samples_of(runs: Sequence[SampleRun]) -> dict[MeasuredSubject, tuple[float, ...]]:
     """Return one sample per file: the median of its samples, in nanoseconds.
 
     Processes of one session share what that session was like; where there are several sessions, it
@@ -125,7 +125,7 @@ def samples_of(runs: Sequence[Run]) -> dict[Subject, tuple[float, ...]]:
     }
 
 
-def _bench_run(path: Path, report: BenchReport) -> Run:
+def _bench_run(path: Path, report: BenchReport) -> SampleRun:
     facts = _host_facts(report.host)
     settings = report.settings
     facts |= {name: str(getattr(settings, name)) for name in ("subject", "kernel", "style")}
@@ -142,7 +142,7 @@ def _bench_run(path: Path, report: BenchReport) -> Run:
         "timed seconds": str(settings.timed_seconds),
         "interleaved": "yes" if settings.interleaved else "no",
     }
-    samples: dict[Subject, tuple[float, ...]] = {}
+    samples: dict[MeasuredSubject, tuple[float, ...]] = {}
     for variant in report.variants:
         name = variant.name
         facts[f"model of {name}"] = _model(variant)
@@ -154,7 +154,7 @@ def _bench_run(path: Path, report: BenchReport) -> Run:
         for package, version in variant.versions.items():
             circumstances[f"{package} of {name}"] = version or "not installed"
         samples |= _samples(variant, len(report.photos))
-    return Run(
+    return SampleRun(
         path=path,
         form=BENCH,
         samples=samples,
@@ -165,12 +165,12 @@ def _bench_run(path: Path, report: BenchReport) -> Run:
     )
 
 
-def _samples(variant: VariantTimes, photos: int) -> dict[Subject, tuple[float, ...]]:
+def _samples(variant: VariantTimes, photos: int) -> dict[MeasuredSubject, tuple[float, ...]]:
     loads = tuple(float(process.load_ns) for process in variant.rounds)
-    samples = {Subject(variant.name, -1, "load"): loads}
+    samples = {MeasuredSubject(variant.name, -1, "load"): loads}
     for photo in range(photos):
-        for stage in ("first", *STAGES):
-            samples[Subject(variant.name, photo, stage)] = tuple(
+        for stage in ("first", *MEASURED_STAGES):
+            samples[MeasuredSubject(variant.name, photo, stage)] = tuple(
                 process_median(process, photo, stage) for process in variant.rounds
             )
     return samples
@@ -194,13 +194,13 @@ def _model(variant: VariantTimes) -> str:
     return f"{variant.model.name} {found[:12]}" if found else variant.model.name
 
 
-def _benchmark_run(path: Path, run: BenchmarkRun) -> Run:
+def _benchmark_run(path: Path, run: BenchmarkRun) -> SampleRun:
     facts, circumstances = _machine(run) if run.host is None else _host(run.host)
-    return Run(
+    return SampleRun(
         path=path,
         form=PYTEST,
         samples={
-            Subject(benchmark.fullname, -1, WHOLE): (benchmark.stats.median * 1e9,)
+            MeasuredSubject(benchmark.fullname, -1, WHOLE): (benchmark.stats.median * 1e9,)
             for benchmark in run.benchmarks
         },
         photos=(),

@@ -13,7 +13,7 @@ from toolkit.bench.variants import Variant
 from toolkit.host import HostFacts
 
 WHOLE = "whole"
-STAGES = ("preprocess", "segment", "mask", "blur", "composite", WHOLE)
+MEASURED_STAGES = ("preprocess", "segment", "mask", "blur", "composite", WHOLE)
 """What is timed in each iteration; ``whole`` is timed around the call, not a sum."""
 
 
@@ -57,7 +57,7 @@ class PhotoFacts:
 
 
 @dataclass(frozen=True)
-class Settings:
+class BenchSettings:
     """How it was measured.
 
     Attributes
@@ -319,7 +319,7 @@ class BenchReport:
         The command line, or empty where it was called from Python.
     host : HostFacts
     photos : tuple of PhotoFacts
-    settings : Settings
+    settings : BenchSettings
     baseline : str
         Name of the variant that ratios are to.
     variants : tuple of VariantTimes
@@ -327,14 +327,15 @@ class BenchReport:
     skipped : tuple of Skipped
     failures : tuple of Failure
     ended : str
-        What ended it: ``rounds`` (their number), ``precision`` (`Settings.until`) or ``budget``.
+        What ended it: ``rounds`` (their number), ``precision`` (`BenchSettings.until`) or
+        ``budget``.
     """
 
     created: str
     command: tuple[str, ...]
     host: HostFacts
     photos: tuple[PhotoFacts, ...]
-    settings: Settings
+    settings: BenchSettings
     baseline: str
     variants: tuple[VariantTimes, ...]
     skipped: tuple[Skipped, ...] = ()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from toolkit.bench.schema import STAGES, WHOLE, BenchReport, Round, VariantTimes
+from toolkit.bench.schema import MEASURED_STAGES, WHOLE, BenchReport, Round, VariantTimes
 from toolkit.bench.stability import (
     StabilityWarning,
     load_warnings,
@@ -32,7 +32,7 @@ class StageTime:
     variant : str
         Its name.
     stage : str
-        ``load``, ``first`` or one of `STAGES`.
+        ``load``, ``first`` or one of `MEASURED_STAGES`.
     processes : int
         How many there were.
     median_ns, mad_ns : float
@@ -130,7 +130,7 @@ def summarize(report: BenchReport) -> Summary:
         loads = [round_.load_ns for round_ in variant.rounds]
         times.append(_stage_time([[load] for load in loads], None, variant.name, "load"))
         for photo in range(len(report.photos)):
-            for stage in ("first", *STAGES):
+            for stage in ("first", *MEASURED_STAGES):
                 passes = [_passes(round_, photo, stage) for round_ in variant.rounds]
                 times.append(_stage_time(passes, photo, variant.name, stage))
     warnings = (*_scatter(times), *load_warnings(report), *subject_warnings(report))
@@ -146,7 +146,7 @@ def process_median(process: Round, photo: int, stage: str) -> float:
     photo : int
         Place in the report's photos.
     stage : str
-        ``first`` or one of `STAGES`.
+        ``first`` or one of `MEASURED_STAGES`.
     """
     return float(median(_passes(process, photo, stage)))
 
@@ -202,7 +202,7 @@ def _ratios(report: BenchReport) -> Iterable[Ratio]:
         if variant is reference:
             continue
         for photo in range(len(report.photos)):
-            for stage in STAGES:
+            for stage in MEASURED_STAGES:
                 ratios = _per_round(reference, variant, _picker(photo, stage))
                 if ratios:
                     interval = paired_interval(ratios)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from toolkit.bench.schema import WHOLE, Settings, VariantTimes
+from toolkit.bench.schema import WHOLE, BenchSettings, VariantTimes
 from toolkit.bench.statistics import process_median
 from toolkit.stats.intervals import paired_interval
 
@@ -22,9 +22,9 @@ Progress = Callable[[int, int | None], None]
 
 
 class Rounds(Protocol):
-    """A measurement that rounds can be added to: `toolkit.bench.run.Measurement`."""
+    """A measurement that rounds can be added to: `toolkit.bench.run.BenchRun`."""
 
-    settings: Settings
+    settings: BenchSettings
     rounds: int
 
     @property

@@ -75,7 +75,7 @@ class Request:
     round, order : int
         Copied to the reply.
     iterations, timed_seconds, warmup, warmup_seconds, threads, workers, kernel
-        As in `toolkit.bench.schema.Settings`.
+        As in `toolkit.bench.schema.BenchSettings`.
     provider : str or None
         The execution provider or device to run on; None: the backend's own choice.
     subject : str
@@ -222,7 +222,7 @@ def _time_photo(
     from toolkit.portrait import Portrait, Stopwatch, Tutorial, make_portrait, untimed
 
     wanted = backend.network.label_id(request.subject)
-    subject = -1 if wanted is None else wanted  # a label the network lacks is in no photo
+    subject = wanted or 0  # a label the network lacks is in no photo
 
     def timed(watch: Stopwatch | None = None) -> tuple[int, Portrait]:
         start = time.perf_counter_ns()
@@ -236,7 +236,7 @@ def _time_photo(
         return time.perf_counter_ns() - start, portrait
 
     first_ns, portrait = timed()
-    found = portrait.subject_found
+    found = wanted is not None and portrait.subject_found
     if not found:
         # Without a subject the chain ends early. What covers most of the photo stands in, so that
         # mask, blur and composite do the work they do on any other photo.

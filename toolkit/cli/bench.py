@@ -138,7 +138,7 @@ def bench_command(
     from toolkit.bench.photos import default_photo, photo_from
     from toolkit.bench.prepared import all_variants, profile_variants
     from toolkit.bench.run import run_bench
-    from toolkit.bench.schema import Settings
+    from toolkit.bench.schema import BenchSettings
     from toolkit.bench.variants import parse_variant
     from toolkit.host import available_cores
     from toolkit.hub.model import resolve_model
@@ -154,7 +154,7 @@ def bench_command(
     also = all_variants() if ALL in specs else ()
     if EVERY_PROFILE in specs:
         also += profile_variants(found)
-    settings = Settings(
+    settings = BenchSettings(
         rounds=rounds,
         until=_share(until) if until else None,
         budget_seconds=budget,
@@ -211,7 +211,7 @@ def _end(report: BenchReport, console: Console) -> None:
 
 
 def _print(report: BenchReport, console: Console) -> None:
-    from toolkit.bench.schema import STAGES
+    from toolkit.bench.schema import MEASURED_STAGES
     from toolkit.bench.statistics import summarize
 
     summary = summarize(report)
@@ -238,7 +238,7 @@ def _print(report: BenchReport, console: Console) -> None:
                 (stage, *(_cell(summary.time(name, stage, photo_of_stage)) for name in names))
                 for stage, photo_of_stage in (
                     ("load", None),
-                    *((stage, number) for stage in ("first", *STAGES)),
+                    *((stage, number) for stage in ("first", *MEASURED_STAGES)),
                 )
             ]
             + _tail_rows(report, summary, number)

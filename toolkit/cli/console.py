@@ -81,7 +81,7 @@ Images = Annotated[
         show_default=False,
     ),
 ]
-AskedSubject = Annotated[
+PortraitSubject = Annotated[
     str | None,
     typer.Option(
         "--subject",
@@ -90,7 +90,7 @@ AskedSubject = Annotated[
         show_default=False,
     ),
 ]
-Subject = Annotated[
+SubjectOption = Annotated[
     str,
     typer.Option(
         "--subject",

@@ -14,7 +14,7 @@ from toolkit.cli.console import (
     Json,
     ModelOption,
     Quiet,
-    Subject,
+    SubjectOption,
     Threads,
     TrustGraph,
     Verbose,
@@ -23,7 +23,7 @@ from toolkit.cli.console import (
 from toolkit.host import limit_opencv
 
 if TYPE_CHECKING:
-    from toolkit.demo import Step
+    from toolkit.demo import DemoStep
 
 
 @guarded
@@ -47,7 +47,7 @@ def demo_command(
             show_default=False,
         ),
     ] = None,
-    subject: Subject = "person",
+    subject: SubjectOption = "person",
     threads: Threads = None,
     trust_graph: TrustGraph = False,
     as_json: Json = False,
@@ -69,7 +69,7 @@ def demo_command(
         for logger in ("toolkit.hub.download", "toolkit.hub.fetch", "toolkit.bench"):
             logging.getLogger(logger).setLevel(logging.ERROR)
 
-    def tell(step: Step) -> None:
+    def tell(step: DemoStep) -> None:
         console.result(f"{step.name:<9} {step.line}")
 
     done = run_demo(

@@ -17,7 +17,7 @@ from toolkit.cli.console import (
     JsonOutput,
     ModelOption,
     Quiet,
-    Subject,
+    SubjectOption,
     Threads,
     TrustGraph,
     Verbose,
@@ -60,7 +60,7 @@ def evaluate_command(
             show_default=False,
         ),
     ] = None,
-    subject: Subject = "person",
+    subject: SubjectOption = "person",
     limit: Annotated[
         int | None,
         typer.Option(

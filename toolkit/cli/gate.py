@@ -29,7 +29,7 @@ from toolkit.cli.gate_plan import plan_from
 from toolkit.errors import ToolkitError, UsageError
 
 if TYPE_CHECKING:
-    from toolkit.bench.schema import BenchReport, Settings
+    from toolkit.bench.schema import BenchReport, BenchSettings
     from toolkit.gate.result import GateReport
 
 
@@ -188,7 +188,7 @@ def gate_command(
     _end(report)
 
 
-def _settings(default: Settings, iterations: int | None, threads: int) -> Settings:
+def _settings(default: BenchSettings, iterations: int | None, threads: int) -> BenchSettings:
     settings = dataclasses.replace(default, threads=threads)
     if iterations is None:
         return settings

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ModelFacts:
+class ListedModel:
     """A model as the command lists it.
 
     Attributes
@@ -111,7 +111,7 @@ def models_command(
             console.warn(model.problem)
 
 
-def model_facts(store: Store) -> Iterator[ModelFacts]:
+def model_facts(store: Store) -> Iterator[ListedModel]:
     """Yield the bundled model, the catalog's and the other ones in the store."""
     from toolkit.hub.catalog import load_catalog
 
@@ -121,15 +121,15 @@ def model_facts(store: Store) -> Iterator[ModelFacts]:
         yield _in_store(_catalogd(spec), store)
     for name in store.names():
         if name not in catalog.models and name != catalog.bundled.name:
-            yield _in_store(ModelFacts(name, "not in the catalog"), store)
+            yield _in_store(ListedModel(name, "not in the catalog"), store)
 
 
-def _bundled(model: BundledModel, store: Store) -> ModelFacts:
+def _bundled(model: BundledModel, store: Store) -> ListedModel:
     from toolkit.files.atomic import sha256_of
 
     files = [path.stat().st_size for path in (model.graph, model.onnx) if path.is_file()]
     here = model.graph.is_file()
-    return ModelFacts(
+    return ListedModel(
         name=model.name,
         about=model.about,
         origin=str(model.graph.parent),
@@ -145,8 +145,8 @@ def _bundled(model: BundledModel, store: Store) -> ModelFacts:
     )
 
 
-def _catalogd(spec: ModelSpec) -> ModelFacts:
-    return ModelFacts(
+def _catalogd(spec: ModelSpec) -> ListedModel:
+    return ListedModel(
         name=spec.name,
         about=spec.about,
         urls=spec.urls,
@@ -160,7 +160,7 @@ def _catalogd(spec: ModelSpec) -> ModelFacts:
     )
 
 
-def _in_store(facts: ModelFacts, store: Store) -> ModelFacts:
+def _in_store(facts: ListedModel, store: Store) -> ListedModel:
     """Add what the store's record says."""
     from toolkit.errors import StoreError
 
@@ -191,7 +191,7 @@ HEADINGS = ("name", "here", "size", "crop", "labels", "license", "pin", "sha256"
 """The last two where nobody counts columns: not on a terminal."""
 
 
-def _print_table(listed: list[ModelFacts], console: Console) -> None:
+def _print_table(listed: list[ListedModel], console: Console) -> None:
     if is_terminal():
         from rich.console import Console as RichConsole
         from rich.table import Table
@@ -214,7 +214,7 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def _cells(model: ModelFacts) -> tuple[str, ...]:
+def _cells(model: ListedModel) -> tuple[str, ...]:
     return (
         model.name,
         "broken" if model.problem else _megabytes(model.size_on_disk) if model.here else "no",

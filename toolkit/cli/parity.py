@@ -13,7 +13,7 @@ from toolkit.cli.console import (
     Json,
     ModelOption,
     Quiet,
-    Subject,
+    SubjectOption,
     Threads,
     TrustGraph,
     Verbose,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def parity_command(
     image: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Photos to compare on.")],
     model: ModelOption = None,
-    subject: Subject = "person",
+    subject: SubjectOption = "person",
     min_iou: Annotated[
         float | None,
         typer.Option(

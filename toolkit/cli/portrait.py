@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from toolkit.cli.console import (
-    AskedSubject,
     Console,
     Exit,
     Json,
     ModelOption,
+    PortraitSubject,
     Quiet,
     Threads,
     TrustGraph,
@@ -79,7 +79,7 @@ def portrait_command(
             "those that other packages add.",
         ),
     ] = None,
-    subject: AskedSubject = None,
+    subject: PortraitSubject = None,
     style: Annotated[
         Literal["natural", "tutorial"],
         typer.Option(
@@ -226,11 +226,11 @@ def portrait_command(
     """
     from toolkit.backends import find_backend
     from toolkit.cli.video import VideoSettings, find_video, portrait_video
-    from toolkit.recommend.config import choose
+    from toolkit.recommend.config import configure
     from toolkit.serving.batch import run_jobs, share_cores
     from toolkit.serving.plan import plan_jobs
     from toolkit.serving.predictor import PortraitSettings, Predictor
-    from toolkit.serving.record import Record, settings_of
+    from toolkit.serving.record import PortraitRecord, settings_of
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     made_in = _style(context, style, kernel, strength, blur, edge, depth)
@@ -240,7 +240,7 @@ def portrait_command(
         photos, output, stages=stages, overlay=overlay, compare=compare, recursive=recursive
     )
     alone = not resume and photos == [job.photo for job in jobs][:1]
-    chosen = choose(
+    chosen = configure(
         config,
         model=model,
         backend=backend,
@@ -266,7 +266,7 @@ def portrait_command(
             jobs,
             predictor,
             workers=plan.workers,
-            record=Record(settings_of(predictor), everywhere=not alone),
+            record=PortraitRecord(settings_of(predictor), everywhere=not alone),
             resume=resume,
         )
         summary = RunSummary(jobs, console)

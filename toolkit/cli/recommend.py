@@ -15,7 +15,7 @@ from toolkit.cli.console import (
     Json,
     ModelOption,
     Quiet,
-    Subject,
+    SubjectOption,
     TrustGraph,
     Verbose,
     guarded,
@@ -23,7 +23,7 @@ from toolkit.cli.console import (
 
 if TYPE_CHECKING:
     from toolkit.recommend.config import Config
-    from toolkit.recommend.schema import Point, Recommendation
+    from toolkit.recommend.schema import ParetoPoint, Recommendation
 
 NOTHING = "-"
 
@@ -72,7 +72,7 @@ def recommend_command(
             show_default=False,
         ),
     ] = None,
-    subject: Subject = "person",
+    subject: SubjectOption = "person",
     output: Annotated[
         Path,
         typer.Option(
@@ -235,7 +235,7 @@ def _print(done: Recommendation, console: Console) -> None:
     console.result(_sentence(done))
 
 
-def _interval(point: Point) -> str:
+def _interval(point: ParetoPoint) -> str:
     middle = f"{point.whole_ns / 1e6:.1f}"
     if point.low_ns is None or point.high_ns is None:
         return f"{middle} ({point.rounds} rounds)"

@@ -13,7 +13,7 @@ from toolkit.cli.console import (
     Json,
     ModelOption,
     Quiet,
-    Subject,
+    SubjectOption,
     TrustGraph,
     Verbose,
     guarded,
@@ -22,7 +22,7 @@ from toolkit.errors import UsageError
 from toolkit.host import limit_opencv
 
 if TYPE_CHECKING:
-    from toolkit.report.view import Measurement, ParetoFront, PhotoStrip
+    from toolkit.report.view import MeasurementView, ParetoFront, PhotoStrip
 
 PICTURE_BYTES = 1_000_000
 """Bytes of JPEG in a page; base64 makes a third more of them."""
@@ -53,7 +53,7 @@ def report_command(
         ),
     ] = None,
     model: ModelOption = None,
-    subject: Subject = "person",
+    subject: SubjectOption = "person",
     trust_graph: TrustGraph = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -131,7 +131,7 @@ def report_command(
     )
 
 
-def _pareto_front(view: ParetoFront, measurement: Measurement) -> dict[str, Any]:
+def _pareto_front(view: ParetoFront, measurement: MeasurementView) -> dict[str, Any]:
     """Name what a frontier shows, for the document."""
     names = [variant.name for variant in measurement.variants]
     return {

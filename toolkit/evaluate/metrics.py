@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 TOLERANCE = 0.0075
 """Of the picture's diagonal: how far apart two contours may be and still agree."""
 
-Mask = NDArray[np.bool_]
+BoolMask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class PixelCounts:
-    """Judged pixels by what they are and what they were called.
+    """JudgedPhoto pixels by what they are and what they were called.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class PixelCounts:
         return self.false_positives / negatives if negatives else 0.0
 
 
-def count_pixels(truth: Mask, found: Mask, ignored: Mask | None = None) -> PixelCounts:
+def count_pixels(truth: BoolMask, found: BoolMask, ignored: BoolMask | None = None) -> PixelCounts:
     """Count the pixels that are judged.
 
     Parameters
@@ -77,7 +77,11 @@ def count_pixels(truth: Mask, found: Mask, ignored: Mask | None = None) -> Pixel
 
 
 def boundary_f(
-    truth: Mask, found: Mask, ignored: Mask | None = None, *, tolerance: float = TOLERANCE
+    truth: BoolMask,
+    found: BoolMask,
+    ignored: BoolMask | None = None,
+    *,
+    tolerance: float = TOLERANCE,
 ) -> float:
     """Return the boundary F-score of a mask.
 
@@ -115,7 +119,7 @@ def boundary_f(
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def _contour(mask: Mask, ignored: Mask) -> Mask:
+def _contour(mask: BoolMask, ignored: BoolMask) -> BoolMask:
     """Return the mask's pixels that lie beside a judged pixel which isn't its own."""
     outside = ~mask & ~ignored
     beside = np.zeros_like(mask)
@@ -126,12 +130,12 @@ def _contour(mask: Mask, ignored: Mask) -> Mask:
     return mask & beside
 
 
-def _share_within(contour: Mask, other: Mask, reach: float) -> float:
+def _share_within(contour: BoolMask, other: BoolMask, reach: float) -> float:
     """Return the share of a contour that the other passes within reach of; 1.0 without one."""
     return float((_distance_to(other)[contour] <= reach).mean()) if contour.any() else 1.0
 
 
-def _distance_to(mask: Mask) -> NDArray[np.floating[Any]]:
+def _distance_to(mask: BoolMask) -> NDArray[np.floating[Any]]:
     """Return each pixel's Euclidean distance to the mask, infinite where that is empty."""
     if not mask.any():
         return np.full(mask.shape, np.inf, np.float32)
@@ -142,7 +146,7 @@ def _distance_to(mask: Mask) -> NDArray[np.floating[Any]]:
 def confusion(
     truth: NDArray[np.integer[Any]],
     found: NDArray[np.integer[Any]],
-    ignored: Mask,
+    ignored: BoolMask,
     labels: int,
 ) -> NDArray[np.int64]:
     """Count the judged pixels by true and found label.

@@ -31,8 +31,8 @@ from toolkit.evaluate.schema import (
     ClassQuality,
     DatasetFacts,
     Evaluation,
+    EvaluationSettings,
     PhotoQuality,
-    Settings,
     TruthFacts,
     VariantQuality,
 )
@@ -47,7 +47,7 @@ Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class JudgedPhoto:
     """A photo that was just judged, for looking.
 
     Attributes
@@ -80,7 +80,7 @@ def run_evaluation(
     store: Store | None = None,
     checking: Progress | None = None,
     progress: Progress | None = None,
-    seen: Callable[[Judged], None] | None = None,
+    seen: Callable[[JudgedPhoto], None] | None = None,
     record: bool = False,
 ) -> Iterator[Evaluation]:
     """Judge variants on a dataset, one after the other, in this process.
@@ -141,7 +141,7 @@ def run_evaluation(
         prepared_variants, skipped = prepare(model, variants, folder=Path(folder), store=store)
         if not prepared_variants:
             raise BackendError(_said(skipped[0]) if skipped else "no variant to judge")
-        settings = Settings(subject, limit, threads or available_cores(), TOLERANCE)
+        settings = EvaluationSettings(subject, limit, threads or available_cores(), TOLERANCE)
         photos = _check(chosen, voc_label, checking)
         prepared_variants, seen_before = _apart(prepared_variants, photos)
         skipped = (*skipped, *seen_before)
@@ -239,10 +239,10 @@ def _check(dataset: Dataset, label: int, progress: Progress | None) -> tuple[Tru
 def _judge_variant(
     prepared: PreparedVariant,
     dataset: Dataset,
-    settings: Settings,
+    settings: EvaluationSettings,
     voc_label: int,
     step: Callable[[int], None],
-    seen: Callable[[Judged], None] | None,
+    seen: Callable[[JudgedPhoto], None] | None,
 ) -> VariantQuality:
     # a number means VOC's label where the masks are VOC's, whatever the network counts
     subject = dataset.labels[voc_label] if dataset.labels else settings.subject
@@ -295,7 +295,7 @@ def _judge(
     labels: NDArray[np.integer[Any]],
     label: int,
     voc_label: int,
-) -> Judged:
+) -> JudgedPhoto:
     """Judge the mask that a portrait would be made with."""
     height, width = photo.mask.shape
     found = photo_mask(subject_mask(labels, label), height, width) != 0
@@ -313,7 +313,7 @@ def _judge(
         boundary_f=boundary_f(truth.subject, found, truth.ignored) if with_contours else None,
         false_positive_share=counts.false_positive_share,
     )
-    return Judged(variant, photo, truth.subject, truth.ignored, found, quality)
+    return JudgedPhoto(variant, photo, truth.subject, truth.ignored, found, quality)
 
 
 def _enlarge(labels: NDArray[np.integer[Any]], height: int, width: int) -> NDArray[np.integer[Any]]:

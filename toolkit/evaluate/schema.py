@@ -73,7 +73,7 @@ class PhotoQuality:
     photo : int
         Place in the evaluation's photos.
     true_positives, false_positives, false_negatives, true_negatives : int
-        Judged pixels.
+        JudgedPhoto pixels.
     iou : float or None
         0..1; None where the photo doesn't show the subject.
     boundary_f : float or None
@@ -106,7 +106,7 @@ class ClassQuality:
     label : int
     name : str
     intersection, union : int
-        Judged pixels with this label in ground truth and label map; in either.
+        JudgedPhoto pixels with this label in ground truth and label map; in either.
     """
 
     label: int
@@ -148,7 +148,7 @@ class VariantQuality:
 
 
 @dataclass(frozen=True)
-class Settings:
+class EvaluationSettings:
     """How it was judged.
 
     Attributes
@@ -181,7 +181,7 @@ class Evaluation:
         The command line, empty where it was called from Python.
     host : HostFacts
     dataset : DatasetFacts
-    settings : Settings
+    settings : EvaluationSettings
     photos : tuple of TruthFacts
         Those that were judged, by name.
     variants : tuple of VariantQuality
@@ -196,7 +196,7 @@ class Evaluation:
     command: tuple[str, ...]
     host: HostFacts
     dataset: DatasetFacts
-    settings: Settings
+    settings: EvaluationSettings
     photos: tuple[TruthFacts, ...]
     variants: tuple[VariantQuality, ...]
     skipped: tuple[Skipped, ...] = ()

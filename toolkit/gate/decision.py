@@ -2,7 +2,7 @@
 
 In a round the base runs twice, the second time as a hidden control, and the head once. The base's
 time in a round is the geometric mean of its two; the control says whether two processes of equal
-code differ, which says something about the machine and not about the head. Times are compared
+code differ, which says something about the machine and not about the head. GateTimes are compared
 within a round, by their logarithms, with the signed-rank test.
 """
 
@@ -25,15 +25,15 @@ ROLES = (BASE, HEAD, CONTROL)
 
 CONTROL_FAILED = "the control failed: equal code seemed to differ; the machine is too restless"
 
-Times = NDArray[np.float64]
+GateTimes = NDArray[np.float64]
 """(rounds, contenders, units): nanoseconds above 0; a unit is a stage of a photo."""
 
-AddRounds = Callable[[int], Times | None]
+AddRounds = Callable[[int], GateTimes | None]
 """Given how many, returns as many new rounds; None: there is no time left for them."""
 
 
 @dataclass(frozen=True)
-class Comparison:
+class StageComparison:
     """Head against base, in one unit.
 
     Attributes
@@ -88,12 +88,12 @@ class Comparison:
         return self.control_p < error and not 1 / self.limit < self.control < self.limit
 
 
-Compare = Callable[[Sequence[str], Plan, Times], list[Comparison]]
+Compare = Callable[[Sequence[str], Plan, GateTimes], list[StageComparison]]
 """Given the stage of each unit, the plan and all rounds, compares head and base in every unit."""
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedStage:
     """The verdict on one unit.
 
     Attributes
@@ -101,19 +101,19 @@ class Judged:
     verdict : Verdict
     reason : str or None
         Why it is inconclusive; None for the other verdicts.
-    search : Comparison
+    search : StageComparison
         All rounds up to the look that decided.
-    fresh : Comparison or None
+    fresh : StageComparison or None
         The rounds after a suspicion, where there was one.
     """
 
     verdict: Verdict
     reason: str | None
-    search: Comparison
-    fresh: Comparison | None = None
+    search: StageComparison
+    fresh: StageComparison | None = None
 
 
-def compare_rounds(stages: Sequence[str], plan: Plan, times: Times) -> list[Comparison]:
+def compare_rounds(stages: Sequence[str], plan: Plan, times: GateTimes) -> list[StageComparison]:
     """Compare head and base in every unit.
 
     Parameters
@@ -136,7 +136,7 @@ def compare_rounds(stages: Sequence[str], plan: Plan, times: Times) -> list[Comp
         base_ns = math.sqrt(medians[0, unit] * medians[2, unit])
         low, high = slower[unit].interval(plan.level)
         found.append(
-            Comparison(
+            StageComparison(
                 rounds=len(times),
                 base_ns=base_ns,
                 head_ns=float(medians[1, unit]),
@@ -157,7 +157,7 @@ def decide(
     plan: Plan,
     add_rounds: AddRounds,
     compare: Compare = compare_rounds,
-) -> list[Judged]:
+) -> list[JudgedStage]:
     """Ask for rounds until the verdict is clear.
 
     Parameters
@@ -172,11 +172,11 @@ def decide(
 
     Returns
     -------
-    list of Judged
+    list of JudgedStage
         One per unit; empty where there was not time for the first look.
     """
     error = plan.error / len(plan.looks)
-    searched: list[Comparison] = []
+    searched: list[StageComparison] = []
     for found in _looks(stages, plan, plan.looks, add_rounds, compare):
         searched = found
         suspects = [unit for unit, one in enumerate(found) if one.slower(error)]
@@ -193,8 +193,8 @@ def _looks(
     looks: Sequence[int],
     add_rounds: AddRounds,
     compare: Compare,
-) -> Iterator[list[Comparison]]:
-    rounds: list[Times] = []
+) -> Iterator[list[StageComparison]]:
+    rounds: list[GateTimes] = []
     for count in next_looks(looks):
         added = add_rounds(count)
         if added is None:
@@ -206,20 +206,20 @@ def _looks(
 def _confirm(
     stages: Sequence[str],
     plan: Plan,
-    searched: Sequence[Comparison],
+    searched: Sequence[StageComparison],
     suspects: Sequence[int],
     add_rounds: AddRounds,
     compare: Compare,
-) -> list[Judged]:
+) -> list[JudgedStage]:
     """Measure anew: a suspicion chosen among many looks and stages is too high by that choice."""
     error = plan.error / len(plan.fresh_looks)
     suspected = [stages[unit] for unit in suspects]
 
-    def add_suspects(count: int) -> Times | None:
+    def add_suspects(count: int) -> GateTimes | None:
         added = add_rounds(count)
         return None if added is None else added[:, :, suspects]
 
-    fresh: list[Comparison] = []
+    fresh: list[StageComparison] = []
     for found in _looks(suspected, plan, plan.fresh_looks, add_suspects, compare):
         fresh = found
         if all(one.slower(error) or one.clear for one in found):
@@ -230,26 +230,26 @@ def _confirm(
     return judged
 
 
-def _suspect(search: Comparison, fresh: Comparison | None, error: float) -> Judged:
+def _suspect(search: StageComparison, fresh: StageComparison | None, error: float) -> JudgedStage:
     if fresh is None:
         reason = "looked slower, but there was no time to confirm it with fresh rounds"
-        return Judged(Verdict.INCONCLUSIVE, reason, search)
+        return JudgedStage(Verdict.INCONCLUSIVE, reason, search)
     if fresh.slower(error):
-        return Judged(Verdict.SLOWER, None, search, fresh)
+        return JudgedStage(Verdict.SLOWER, None, search, fresh)
     if fresh.control_fails(error):
-        return Judged(Verdict.INCONCLUSIVE, CONTROL_FAILED, search, fresh)
+        return JudgedStage(Verdict.INCONCLUSIVE, CONTROL_FAILED, search, fresh)
     if fresh.clear:
-        return Judged(Verdict.SAME, None, search, fresh)
+        return JudgedStage(Verdict.SAME, None, search, fresh)
     reason = f"looked slower, but {fresh.rounds} fresh rounds did not confirm it"
-    return Judged(Verdict.INCONCLUSIVE, reason, search, fresh)
+    return JudgedStage(Verdict.INCONCLUSIVE, reason, search, fresh)
 
 
-def _not_slower(one: Comparison, error: float) -> Judged:
+def _not_slower(one: StageComparison, error: float) -> JudgedStage:
     if one.control_fails(error):
-        return Judged(Verdict.INCONCLUSIVE, CONTROL_FAILED, one)
+        return JudgedStage(Verdict.INCONCLUSIVE, CONTROL_FAILED, one)
     if one.faster:
-        return Judged(Verdict.FASTER, None, one)
+        return JudgedStage(Verdict.FASTER, None, one)
     if one.clear or not one.wide:
-        return Judged(Verdict.SAME, None, one)
+        return JudgedStage(Verdict.SAME, None, one)
     reason = f"too noisy: after {one.rounds} rounds the interval is still wider than the threshold"
-    return Judged(Verdict.INCONCLUSIVE, reason, one)
+    return JudgedStage(Verdict.INCONCLUSIVE, reason, one)

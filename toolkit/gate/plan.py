@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from toolkit.bench.schema import STAGES, WHOLE
+from toolkit.bench.schema import MEASURED_STAGES, WHOLE
 from toolkit.errors import UsageError
 
 MODEL, CORE = "model", "core"
@@ -52,7 +52,7 @@ class Plan:
     fresh_looks: tuple[int, ...] = (8, 16)
     error: float = 0.05
     level: float = 0.95
-    stages: tuple[str, ...] = STAGES
+    stages: tuple[str, ...] = MEASURED_STAGES
     threshold: float = 0.10
     floor_ms: float = 0.05
     thresholds: dict[str, float] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from toolkit.bench.schema import BenchReport
 from toolkit.errors import BackendError
-from toolkit.gate.decision import Judged
+from toolkit.gate.decision import JudgedStage
 from toolkit.gate.plan import GROUPS, Plan
 from toolkit.stats.verdicts import Verdict, overall
 
@@ -22,13 +22,13 @@ class StageVerdict:
     photo : int or None
         Place in the measurement's photos; None for ``load``.
     stage : str
-    judged : Judged
+    judged : JudgedStage
     """
 
     group: str
     photo: int | None
     stage: str
-    judged: Judged
+    judged: JudgedStage
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ import numpy as np
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.prepared import PreparedVariant, prepare
 from toolkit.bench.processes import TIME_LIMIT
-from toolkit.bench.run import Measurement
-from toolkit.bench.schema import BenchReport, Round, Settings, default_baseline
+from toolkit.bench.run import BenchRun
+from toolkit.bench.schema import BenchReport, BenchSettings, Round, default_baseline
 from toolkit.bench.statistics import process_median
 from toolkit.bench.stopping_rule import Progress
 from toolkit.bench.variants import Variant
 from toolkit.errors import BackendError, UsageError
-from toolkit.gate.decision import BASE, CONTROL, HEAD, ROLES, Judged, Times, decide
+from toolkit.gate.decision import BASE, CONTROL, HEAD, ROLES, GateTimes, JudgedStage, decide
 from toolkit.gate.plan import GROUPS, Plan
 from toolkit.gate.result import GateReport, NoVerdictError, StageVerdict, blamed, group_verdicts
 from toolkit.host import host_facts
@@ -28,7 +28,7 @@ from toolkit.hub.model import Model
 from toolkit.hub.store import Store
 from toolkit.stats.verdicts import TIMER_RESOLUTION, overall
 
-GATE = Settings(iterations=10, timed_seconds=1.0, warmup=10, interleaved=True)
+GATE = BenchSettings(iterations=10, timed_seconds=1.0, warmup=10, interleaved=True)
 """How a gate measures, but for the threads."""
 
 MOST_FAILURES = 3
@@ -45,7 +45,7 @@ def run_gate(
     head: Variant,
     *,
     plan: Plan | None = None,
-    settings: Settings = GATE,
+    settings: BenchSettings = GATE,
     budget_seconds: float | None = None,
     store: Store | None = None,
     command: Sequence[str] = (),
@@ -64,7 +64,7 @@ def run_gate(
         May be the same.
     plan : Plan, optional
         By default `Plan()`.
-    settings : Settings
+    settings : BenchSettings
         Its rounds and budget are not used: the plan asks for rounds.
     budget_seconds : float, optional
         No look is begun whose rounds would seem to end after these.
@@ -98,7 +98,7 @@ def run_gate(
     begin = time.monotonic()
     units = _units(plan, len(photos))
     with tempfile.TemporaryDirectory(prefix="toolkit-gate-") as folder:
-        measurement = Measurement(
+        measurement = BenchRun(
             _prepared_variants(model, base, head, Path(folder), store),
             photos,
             settings,
@@ -131,7 +131,7 @@ def run_gate(
 
 
 def _kept(
-    measurement: Measurement, photos: Sequence[BenchPhoto], created: str, command: Sequence[str]
+    measurement: BenchRun, photos: Sequence[BenchPhoto], created: str, command: Sequence[str]
 ) -> BenchReport:
     variants = measurement.variants
     base_is_there = not variants or BASE in {times.name for times in variants}
@@ -172,7 +172,7 @@ class _Rounds:
 
     def __init__(
         self,
-        measurement: Measurement,
+        measurement: BenchRun,
         units: Sequence[Unit],
         plan: Plan,
         budget_seconds: float | None,
@@ -189,7 +189,7 @@ class _Rounds:
         self._progress = progress
         self._processes = 0
 
-    def add(self, count: int) -> Times | None:
+    def add(self, count: int) -> GateTimes | None:
         """Add as many whole rounds; None where the time or the patience with failures is over."""
         found: list[list[list[float]]] = []
         while len(found) < count:
@@ -234,13 +234,13 @@ class _Rounds:
         ]
 
 
-def _ended(judged: Sequence[Judged], plan: Plan, rounds: _Rounds) -> str:
+def _ended(judged: Sequence[JudgedStage], plan: Plan, rounds: _Rounds) -> str:
     if rounds.out_of_time:
         return "budget"
     return "looks" if judged[0].search.rounds == plan.looks[-1] else "clear"
 
 
-def _why_nothing(measurement: Measurement, budget_seconds: float | None) -> tuple[str, str]:
+def _why_nothing(measurement: BenchRun, budget_seconds: float | None) -> tuple[str, str]:
     if measurement.failures:
         first = measurement.failures[0]
         return first.problem, f"{len(measurement.failures)} processes failed; no verdict"

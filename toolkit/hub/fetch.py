@@ -39,7 +39,7 @@ from toolkit.hub.archive import (
 )
 from toolkit.hub.catalog import ARCHIVE_SUFFIX, GRAPH_FILE, ModelSpec, load_catalog
 from toolkit.hub.download import Progress, download, is_offline, public_url
-from toolkit.hub.store import Source, Store, check_name
+from toolkit.hub.store import ModelSource, Store, check_name
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Fetched:
     name : str
     path : Path
         The frozen graph.
-    source : Source
+    source : ModelSource
         Its record.
     fresh : bool
         Whether this call put it there; False where it was there already.
@@ -63,7 +63,7 @@ class Fetched:
 
     name: str
     path: Path
-    source: Source
+    source: ModelSource
     fresh: bool
 
 
@@ -182,8 +182,8 @@ class _Job:
 
     name: str
     spec: ModelSpec | None
-    record: Source | None
-    present: Source | None  # the record, where what it describes is whole and may stay
+    record: ModelSource | None
+    present: ModelSource | None  # the record, where what it describes is whole and may stay
     store: Store
     settings: _Settings
     progress: Progress | None
@@ -277,7 +277,7 @@ class _Job:
                 "give one name per label, the background's too",
             )
         self.refuse_another_graph(sha256, graph.sha256)
-        source = Source(
+        source = ModelSource(
             name=self.name,
             origin=origin,
             archive=archive,
@@ -360,7 +360,7 @@ def _wanted(name: str | None, origin: str | Path | None) -> tuple[str, ModelSpec
     return name, catalog.models.get(name)
 
 
-def _intact(store: Store, name: str, spec: ModelSpec | None) -> Source | None:
+def _intact(store: Store, name: str, spec: ModelSpec | None) -> ModelSource | None:
     """Return the record of a model whose graph in the store is whole."""
     record = store.source(name)
     if record is None:

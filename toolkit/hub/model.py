@@ -16,8 +16,8 @@ from toolkit.hub.catalog import ARCHIVE_SUFFIX, Catalog, load_catalog
 from toolkit.hub.origin import read_origin
 from toolkit.hub.store import Store
 
-Kind = Literal["bundled", "store", "archive", "graph", "saved model", "onnx"]
-SUFFIXES: dict[str, Kind] = {ARCHIVE_SUFFIX: "archive", ".pb": "graph", ".onnx": "onnx"}
+ModelKind = Literal["bundled", "store", "archive", "graph", "saved model", "onnx"]
+SUFFIXES: dict[str, ModelKind] = {ARCHIVE_SUFFIX: "archive", ".pb": "graph", ".onnx": "onnx"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Model:
     """
 
     name: str
-    kind: Kind
+    kind: ModelKind
     path: Path
     about: str
     labels: tuple[str, ...] | None = None
@@ -133,7 +133,7 @@ def _split_profile(argument: str) -> tuple[str | None, str] | None:
     return (name or None, profile) if plus and known else None
 
 
-def _from_path(path: Path, kind: Kind, suffix: str, *, trusted: bool) -> Model:
+def _from_path(path: Path, kind: ModelKind, suffix: str, *, trusted: bool) -> Model:
     if not path.is_file():
         raise ModelNotFoundError(f"{path}: no such file", "toolkit models lists models by name")
     name = path.name.removesuffix(suffix)

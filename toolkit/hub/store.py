@@ -53,7 +53,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelSource:
     """What is recorded of a fetched model: the content of its ``source.json``.
 
     Attributes
@@ -108,7 +108,7 @@ class Source:
         return (json.dumps(dataclasses.asdict(self), indent=2) + "\n").encode()
 
     @classmethod
-    def from_json(cls, text: bytes) -> Source:
+    def from_json(cls, text: bytes) -> ModelSource:
         """Read a record.
 
         Raises
@@ -118,7 +118,7 @@ class Source:
 
         Examples
         --------
-        >>> Source.from_json(b"{}")
+        >>> ModelSource.from_json(b"{}")
         Traceback (most recent call last):
         ValueError: schema is missing
         """
@@ -200,7 +200,7 @@ class Store:
         """Return where an export lies."""
         return self.exported / export_name(name, profile, opset)
 
-    def source(self, name: str) -> Source | None:
+    def source(self, name: str) -> ModelSource | None:
         """Read the record of a fetched model; None where there is no such model.
 
         Raises
@@ -212,7 +212,7 @@ class Store:
             return None
         path = self.source_path(name)
         try:
-            return Source.from_json(path.read_bytes())
+            return ModelSource.from_json(path.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, RecursionError) as error:
@@ -272,7 +272,7 @@ class Store:
         finally:
             held.release()
 
-    def publish_model(self, source: Source, graph: bytes) -> Path:
+    def publish_model(self, source: ModelSource, graph: bytes) -> Path:
         """Put a graph and its record in place; the caller holds the model's lock.
 
         A new model appears by one rename. Over an existing one the graph is replaced before its

@@ -23,7 +23,7 @@ from toolkit.imaging.pixels import Float, Pixels, encode, top_level
 Edge = Literal["guided", "watershed", "none"]
 EDGES: tuple[Edge, ...] = ("guided", "watershed", "none")
 
-Mask = NDArray[np.uint8]
+AlphaPlane = NDArray[np.uint8]
 Plane = NDArray[np.floating[Any]]
 
 TILE = 48
@@ -62,7 +62,7 @@ class RefinedAlpha:
     inside: NDArray[np.bool_]
     outside: NDArray[np.bool_]
 
-    def of(self, photo: Pixels) -> Mask:
+    def of(self, photo: Pixels) -> AlphaPlane:
         """Return alpha of the photo, (H, W) uint8 of 0..255."""
         height, width = photo.shape[:2]
         alpha = np.empty((height, width), np.uint8)
@@ -79,7 +79,7 @@ class RefinedAlpha:
                 alpha[place] = 255 * sure if sure or nothing else self._patch(photo, *place)
         return alpha
 
-    def _patch(self, photo: Pixels, rows: slice, columns: slice) -> Mask:
+    def _patch(self, photo: Pixels, rows: slice, columns: slice) -> AlphaPlane:
         """Return alpha of a part of the photo, the function interpolated bilinearly."""
         down, across = (
             count / length

@@ -27,17 +27,17 @@ from toolkit.portrait.timing import StageTimer, untimed
 TILE = 48
 """Pixels; what is decided together along a row."""
 
-Kind = Literal["subject", "background", "beside", "edge"]
+TileKind = Literal["subject", "background", "beside", "edge"]
 """``beside``: background alone, but the subject is within the blur's reach."""
 
 
 @dataclass(frozen=True)
-class Run:
+class TileRun:
     """Neighboring tiles of one kind."""
 
     rows: slice
     columns: slice
-    kind: Kind
+    kind: TileKind
 
 
 def natural_portrait(
@@ -119,7 +119,7 @@ def _mixed(front: Pixels, behind: Pixels, alpha: NDArray[np.uint8]) -> Pixels:
     )
 
 
-def _blurred(photo: Pixels, alpha: NDArray[np.uint8], blur: Blur, run: Run) -> Pixels:
+def _blurred(photo: Pixels, alpha: NDArray[np.uint8], blur: Blur, run: TileRun) -> Pixels:
     """Blur a run: its surroundings are read, and cut off again."""
     read, kept = [], []
     for part, length in zip((run.rows, run.columns), alpha.shape, strict=True):
@@ -132,7 +132,7 @@ def _blurred(photo: Pixels, alpha: NDArray[np.uint8], blur: Blur, run: Run) -> P
     return blur_without(photo[around], 255 - alpha[around], blur)[inner]
 
 
-def runs(alpha: NDArray[np.uint8], blur: Blur) -> Iterator[Run]:
+def runs(alpha: NDArray[np.uint8], blur: Blur) -> Iterator[TileRun]:
     """Cut a photo into runs of tiles, from top to bottom, without gaps.
 
     Parameters
@@ -143,7 +143,7 @@ def runs(alpha: NDArray[np.uint8], blur: Blur) -> Iterator[Run]:
 
     Yields
     ------
-    Run
+    TileRun
     """
     height, width = alpha.shape
     reach = blur.reach
@@ -164,7 +164,7 @@ def runs(alpha: NDArray[np.uint8], blur: Blur) -> Iterator[Run]:
             zip(kinds.tolist(), starts.tolist(), strict=True), itemgetter(0)
         ):
             members = [left for _, left in group]
-            yield Run(rows, slice(members[0], min(members[-1] + TILE, width)), kind)
+            yield TileRun(rows, slice(members[0], min(members[-1] + TILE, width)), kind)
 
 
 def _spread(line: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:

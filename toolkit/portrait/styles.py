@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from toolkit.errors import UsageError
 from toolkit.imaging.pixels import Float, Pixels, encode
 from toolkit.inference import Segmentation
-from toolkit.portrait.alpha import Edge, Mask, probability_of, refine
+from toolkit.portrait.alpha import AlphaPlane, Edge, probability_of, refine
 from toolkit.portrait.blur import KERNEL, KERNEL_LIMIT, blur, check_kernel, hide_subject
 from toolkit.portrait.composite import blur_background
 from toolkit.portrait.holes import fill_holes
@@ -279,7 +279,7 @@ def ground_rows(subject: NDArray[np.bool_], height: int) -> tuple[int, int] | No
 
 
 def _pictures(
-    photo: Pixels, size: tuple[int, ...], probability: Float, alpha: Mask, blurring: Blur
+    photo: Pixels, size: tuple[int, ...], probability: Float, alpha: AlphaPlane, blurring: Blur
 ) -> StagePictures:
     without = encode(weighed(photo, 255 - alpha), photo.dtype)
     behind = background_alone(photo, alpha, blurring)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from toolkit.bench.pareto import Times, ratio_interval
+from toolkit.bench.pareto import TimesByRound, ratio_interval
 from toolkit.stats.intervals import FEWEST_PAIRS, Interval, paired_interval
 
 Outcome = Literal["chosen", "none", "inconclusive"]
@@ -32,7 +32,7 @@ class Figures:
 
     name: str
     threads: int
-    times: Times
+    times: TimesByRound
     mean_iou: float
 
     @property

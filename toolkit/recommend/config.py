@@ -137,7 +137,7 @@ def read_config(path: Path) -> Config:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Configured:
     """What a portrait is made with.
 
     Attributes
@@ -153,7 +153,7 @@ class Choice:
     threads: int | None
 
 
-def choose(
+def configure(
     path: Path | None,
     *,
     model: str | None = None,
@@ -161,7 +161,7 @@ def choose(
     subject: str | None = None,
     threads: int | None = None,
     trusted: bool = False,
-) -> Choice:
+) -> Configured:
     """Put together what is asked for and what a configuration says; what is asked for wins.
 
     Parameters
@@ -185,7 +185,7 @@ def choose(
         found = resolve_configured(config, path, trusted=trusted)
     else:
         found = resolve_model(model, trusted=trusted)
-    return Choice(
+    return Configured(
         model=found,
         backend=backend or config.backend or "onnx",
         subject=subject or config.subject or "person",

@@ -10,10 +10,10 @@ from toolkit.errors import InputFileError, ToolkitError
 from toolkit.evaluate.dataset import Dataset, hash_of, voc_number
 from toolkit.host import host_facts
 from toolkit.recommend.candidates import Candidate
-from toolkit.recommend.timing import Step
+from toolkit.recommend.timing import TimedStep
 
 
-def check_dataset(dataset: Dataset, subject: str, step: Step) -> str:
+def check_dataset(dataset: Dataset, subject: str, step: TimedStep) -> str:
     """Read every file before hours are spent; return the dataset's hash."""
     label = voc_number(subject) if dataset.layout == "voc" else -1
     parts, shown = [], False

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import median
 
-from toolkit.bench.pareto import Times, dominators, times_by_round
+from toolkit.bench.pareto import TimesByRound, dominators, times_by_round
 from toolkit.bench.schema import VariantTimes
 from toolkit.bench.statistics import process_median
 from toolkit.evaluate.schema import Evaluation, VariantQuality
 from toolkit.recommend.candidates import Candidate
 from toolkit.recommend.choose import Figures
-from toolkit.recommend.schema import Point, Pruned
+from toolkit.recommend.schema import ParetoPoint, Pruned
 from toolkit.recommend.state import Timed
 
 
@@ -30,7 +30,7 @@ def untimed(candidates: Sequence[Candidate], timed: Timed) -> list[Pruned]:
 
 def prune(
     candidates: Sequence[Candidate],
-    times: Sequence[Times],
+    times: Sequence[TimesByRound],
     quality: Sequence[float],
     reason: Callable[[str], str],
     pruned: list[Pruned],
@@ -46,11 +46,11 @@ def prune(
     return left
 
 
-def point_of(candidate: Candidate, times: VariantTimes, iou: float) -> Point:
+def point_of(candidate: Candidate, times: VariantTimes, iou: float) -> ParetoPoint:
     """Return a candidate's figures, as they are shown."""
     figures = Figures(candidate.name, candidate.threads, times_by_round(times, 0), iou)
     memory = [one.max_rss_bytes for one in times.rounds if one.max_rss_bytes is not None]
-    return Point(
+    return ParetoPoint(
         name=candidate.name,
         backend=times.variant.backend,
         version=times.version,

@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from toolkit.bench.pareto import Times, times_by_round
+from toolkit.bench.pareto import TimesByRound, times_by_round
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.processes import WORKER
-from toolkit.bench.schema import BenchReport, Settings
+from toolkit.bench.schema import BenchReport, BenchSettings
 from toolkit.bench.variants import Variant
 from toolkit.errors import BackendError
 from toolkit.evaluate.dataset import Dataset
@@ -34,7 +34,7 @@ from toolkit.recommend.choose import SAME_IOU, Choice, Figures, choose
 from toolkit.recommend.config import model_sha256
 from toolkit.recommend.inputs import check_dataset, inputs_of, require_label
 from toolkit.recommend.pareto import point_of, prune, under_the_names, untimed
-from toolkit.recommend.schema import Limits, Point, Pruned, Recommendation
+from toolkit.recommend.schema import Limits, ParetoPoint, Pruned, Recommendation
 from toolkit.recommend.state import State, Timed, read_state, write_state
 from toolkit.recommend.timing import (
     BRIEF,
@@ -42,7 +42,7 @@ from toolkit.recommend.timing import (
     FINAL_EARLY,
     FINAL_NS,
     MOST_ROUNDS,
-    Stage,
+    TimedStage,
     Timer,
     first_rounds,
     hopeless,
@@ -63,7 +63,7 @@ def run_recommendation(
     command: Sequence[str] = (),
     store: Store | None = None,
     worker: Sequence[str] = WORKER,
-    stage: Stage = unseen,
+    stage: TimedStage = unseen,
 ) -> Recommendation:
     """Find the configuration to ship on this machine.
 
@@ -169,7 +169,7 @@ class _Work:
     subject: str
     cores: int
     timer: Timer
-    stage: Stage
+    stage: TimedStage
     path: Path
     model: Model
     state: State
@@ -187,7 +187,7 @@ class _Work:
         found = ((one.name, summarize(one).mean_iou) for one in self.evaluation.variants)
         return {name: iou for name, iou in found if iou is not None}
 
-    def settings(self, settings: Settings, *, rounds: int) -> Settings:
+    def settings(self, settings: BenchSettings, *, rounds: int) -> BenchSettings:
         """Return the settings of a timing."""
         return replace(settings, rounds=rounds, subject=self.subject, threads=self.cores)
 
@@ -277,7 +277,7 @@ class _Work:
 
     def decide(
         self, left: Sequence[Candidate], reference: str, limits: Limits, pruned: list[Pruned]
-    ) -> tuple[tuple[Point, ...], Choice, list[Figures]]:
+    ) -> tuple[tuple[ParetoPoint, ...], Choice, list[Figures]]:
         """Time what is left until the choice is clear; return frontier, choice and all figures."""
         latency = None if limits.max_latency_ms is None else limits.max_latency_ms * 1e6
         least = self.ious[reference] - limits.max_iou_drop
@@ -339,7 +339,7 @@ class _Work:
     def _undominated(
         self,
         candidates: Sequence[Candidate],
-        times: Mapping[str, Times],
+        times: Mapping[str, TimesByRound],
         pruned: list[Pruned],
         *,
         otherwise: float = 0.0,

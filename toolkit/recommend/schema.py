@@ -27,7 +27,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Point:
+class ParetoPoint:
     """A candidate on the frontier.
 
     Attributes
@@ -111,7 +111,7 @@ class Recommendation:
     reference : str
         The variant whose IoU others are held against.
     reference_iou : float
-    pareto_front : tuple of Point
+    pareto_front : tuple of ParetoPoint
         Fastest first.
     pruned : tuple of Pruned
     choice : Choice
@@ -132,14 +132,14 @@ class Recommendation:
     limits: Limits
     reference: str
     reference_iou: float
-    pareto_front: tuple[Point, ...]
+    pareto_front: tuple[ParetoPoint, ...]
     pruned: tuple[Pruned, ...]
     choice: Choice
     bench: BenchReport
     evaluation: Evaluation
 
     @property
-    def chosen(self) -> Point | None:
+    def chosen(self) -> ParetoPoint | None:
         """The point chosen; None where there is none."""
         if self.choice.outcome != "chosen":
             return None

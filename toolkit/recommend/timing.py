@@ -12,22 +12,22 @@ from pathlib import Path
 from toolkit.bench.pareto import times_by_round
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.prepared import PreparedVariant
-from toolkit.bench.run import GIVE_UP, Measurement
-from toolkit.bench.schema import Settings
+from toolkit.bench.run import GIVE_UP, BenchRun
+from toolkit.bench.schema import BenchSettings
 from toolkit.recommend.candidates import Candidate
 from toolkit.recommend.state import Timed
 
 log = logging.getLogger(__name__)
 
-Step = Callable[[int, int | None], None]
-Stage = Callable[[str], AbstractContextManager[Step]]
+TimedStep = Callable[[int, int | None], None]
+TimedStage = Callable[[str], AbstractContextManager[TimedStep]]
 """Shows a stage of the work of that name; what it gives is called with (done, of how many)."""
 
-BRIEF = Settings(rounds=5, iterations=3, warmup=3, warmup_seconds=1.0)
+BRIEF = BenchSettings(rounds=5, iterations=3, warmup=3, warmup_seconds=1.0)
 """The first timing: the fewest rounds that have an interval."""
 EARLY_ROUNDS, FAR = 2, 1.5
 """After so many rounds what is so many times slower is not timed any more."""
-FINAL = Settings(
+FINAL = BenchSettings(
     rounds=10, iterations=3, warmup=10, warmup_seconds=1.0, timed_seconds=0.5, interleaved=True
 )
 """The last timing."""
@@ -39,7 +39,7 @@ MOST_ROUNDS = 20
 
 
 @contextmanager
-def unseen(what: str) -> Iterator[Step]:  # noqa: ARG001 - nobody looks
+def unseen(what: str) -> Iterator[TimedStep]:  # noqa: ARG001 - nobody looks
     """Show nothing."""
     yield lambda done, total: None  # noqa: ARG005
 
@@ -59,7 +59,7 @@ class Timer:
     """
 
     def __init__(
-        self, photo: BenchPhoto, folder: Path, worker: Sequence[str], stage: Stage
+        self, photo: BenchPhoto, folder: Path, worker: Sequence[str], stage: TimedStage
     ) -> None:
         self._photo = photo
         self._folder = folder
@@ -71,7 +71,7 @@ class Timer:
         what: str,
         candidates: Sequence[Candidate],
         done: Timed,
-        settings: Settings,
+        settings: BenchSettings,
         keep: Callable[[Timed], None],
         *,
         drop: Callable[[Timed], Container[str]] = lambda _: (),
@@ -85,7 +85,7 @@ class Timer:
         candidates : sequence of Candidate
         done : Timed
             What was run before.
-        settings : Settings
+        settings : BenchSettings
         keep : callable
             Given what is done after each round, before the next begins.
         drop : callable
@@ -116,12 +116,16 @@ class Timer:
         return done
 
     def _one_round(
-        self, running: Sequence[PreparedVariant], done: Timed, settings: Settings, step: Step
+        self,
+        running: Sequence[PreparedVariant],
+        done: Timed,
+        settings: BenchSettings,
+        step: TimedStep,
     ) -> Timed:
         """Run a round; where it is interrupted it was none."""
         # a seed for each, lest all have the order of the first
         settings = replace(settings, seed=settings.seed + done.rounds)
-        measurement = Measurement(
+        measurement = BenchRun(
             running, [self._photo], settings, folder=self._folder, worker=self._worker
         )
         measurement.rounds = done.rounds

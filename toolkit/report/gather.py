@@ -7,31 +7,31 @@ from collections.abc import Sequence
 from statistics import median
 
 from toolkit.bench.pareto import dominators, times_by_round
-from toolkit.bench.schema import STAGES, WHOLE, BenchReport, Round, VariantTimes
+from toolkit.bench.schema import MEASURED_STAGES, WHOLE, BenchReport, Round, VariantTimes
 from toolkit.bench.statistics import process_median, summarize
 from toolkit.evaluate.schema import Evaluation, VariantQuality
 from toolkit.evaluate.schema import summarize as summarize_quality
 from toolkit.report.view import (
     Estimate,
-    Measurement,
+    MeasurementView,
     ParetoFront,
     PhotoView,
-    Point,
+    PlotPoint,
     RawRow,
     Rival,
     StageView,
     VariantView,
-    Verdict,
+    VerdictView,
 )
 from toolkit.stats.intervals import LEVEL, paired_interval
 
-SHOWN = ("first", *STAGES)
+SHOWN = ("first", *MEASURED_STAGES)
 """Stages of a photo, in the order of the work; ``load`` comes before any photo."""
 
 
 def measurement_of(
     report: BenchReport, source: str, evaluations: Sequence[tuple[Evaluation, str]] = ()
-) -> Measurement:
+) -> MeasurementView:
     """Gather what a page shows.
 
     Parameters
@@ -42,7 +42,7 @@ def measurement_of(
     evaluations : sequence of (Evaluation, str)
         What was judged of the same variants, each with the name of its file.
     """
-    return Measurement(
+    return MeasurementView(
         source=source,
         created=report.created,
         command=report.command,
@@ -75,7 +75,7 @@ def measurement_of(
     )
 
 
-def verdict_of(report: BenchReport, photo: int) -> Verdict:
+def verdict_of(report: BenchReport, photo: int) -> VerdictView:
     """Decide which variant is the fastest on a photo.
 
     The candidate is the one with the smallest median. Every other is held against it round by
@@ -99,7 +99,7 @@ def verdict_of(report: BenchReport, photo: int) -> Verdict:
         rounds.append(len(times[fastest].keys() & times[other].keys()))
         ratio = _ratio(times[other], times[fastest], tests=len(others))
         rivals.append(Rival(other, ratio, _above_one(ratio)))
-    return Verdict(
+    return VerdictView(
         fastest=fastest,
         time=_estimate(list(times[fastest].values())),
         rounds=min(rounds),
@@ -169,7 +169,7 @@ def pareto_front_of(
         photo=report.photos[photo].name,
         rounds=min((len(own) for own in times.values()), default=0),
         points=tuple(
-            Point(
+            PlotPoint(
                 variant=place,
                 time=_estimate(list(times[place].values())),
                 mean_iou=iou[place],

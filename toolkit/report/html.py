@@ -11,11 +11,11 @@ from toolkit.errors import MissingDependencyError
 from toolkit.report.figures import COLORS, Mark, Row, bars, pareto_plot, strip_plot
 from toolkit.report.view import (
     Estimate,
-    Measurement,
+    MeasurementView,
     ParetoFront,
     PhotoStrip,
     PhotoView,
-    Verdict,
+    VerdictView,
 )
 
 MOST_RAW_ROWS = 1500
@@ -23,13 +23,13 @@ MOST_RAW_ROWS = 1500
 
 
 def render_page(
-    measurements: Sequence[Measurement], photos: Sequence[PhotoStrip] = (), *, title: str = ""
+    measurements: Sequence[MeasurementView], photos: Sequence[PhotoStrip] = (), *, title: str = ""
 ) -> str:
     """Write the page.
 
     Parameters
     ----------
-    measurements : sequence of Measurement
+    measurements : sequence of MeasurementView
         One per result file; none is compared with another.
     photos : sequence of PhotoStrip
         Portraits to show.
@@ -157,7 +157,7 @@ def _number(value: float) -> str:
     return f"{value:.{digits}f}"
 
 
-def headline(verdict: Verdict, measurement: Measurement) -> str:
+def headline(verdict: VerdictView, measurement: MeasurementView) -> str:
     """Say the verdict in a sentence."""
     name = measurement.variants[verdict.fastest].name
     if not verdict.rivals:
@@ -173,7 +173,7 @@ def headline(verdict: Verdict, measurement: Measurement) -> str:
     return f"Noise forbids to say which is faster: {_list([name, *others])}"
 
 
-def explanation(verdict: Verdict, measurement: Measurement) -> list[str]:
+def explanation(verdict: VerdictView, measurement: MeasurementView) -> list[str]:
     """Say what the verdict rests on, a sentence per variant."""
     names = [variant.name for variant in measurement.variants]
     lines = [f"{names[verdict.fastest]} takes {span_text(verdict.time)} from photo to portrait."]
@@ -206,7 +206,7 @@ def _list(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
 
 
-def strips(photo: PhotoView, measurement: Measurement, key: str) -> Any:
+def strips(photo: PhotoView, measurement: MeasurementView, key: str) -> Any:
     """Draw every process's median time of the whole."""
     rows = [
         Row(
@@ -223,7 +223,7 @@ def strips(photo: PhotoView, measurement: Measurement, key: str) -> Any:
     return _markup(strip_plot(f"strips-{key}", rows, "ms from decoded photo to portrait"))
 
 
-def stage_bars(photo: PhotoView, measurement: Measurement, key: str) -> Any:
+def stage_bars(photo: PhotoView, measurement: MeasurementView, key: str) -> Any:
     """Draw how long each stage takes."""
     groups: dict[str, list[Row]] = {
         "load, before any photo": [
@@ -236,7 +236,7 @@ def stage_bars(photo: PhotoView, measurement: Measurement, key: str) -> Any:
     return _markup(bars(f"stages-{key}", list(groups.items())))
 
 
-def memory_bars(measurement: Measurement, key: str) -> Any:
+def memory_bars(measurement: MeasurementView, key: str) -> Any:
     """Draw the largest resident memory."""
     from statistics import median
 

@@ -86,7 +86,7 @@ class Rival:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class VerdictView:
     """Which variant is the fastest on a photo, as far as the noise lets one say.
 
     Attributes
@@ -119,13 +119,13 @@ class PhotoView:
     name: str
     width: int
     height: int
-    verdict: Verdict
+    verdict: VerdictView
     whole: tuple[StageView, ...]
     stages: tuple[StageView, ...]
 
 
 @dataclass(frozen=True)
-class Point:
+class PlotPoint:
     """A variant on the plane of latency and quality.
 
     Attributes
@@ -170,7 +170,7 @@ class ParetoFront:
         The photo that latency was measured on.
     rounds : int
         Fewest rounds of a point.
-    points : tuple of Point
+    points : tuple of PlotPoint
         In the order of their times.
     unjoined : tuple of (str, str)
         Variants that have no point, and why.
@@ -186,7 +186,7 @@ class ParetoFront:
     complete: bool
     photo: str
     rounds: int
-    points: tuple[Point, ...]
+    points: tuple[PlotPoint, ...]
     unjoined: tuple[tuple[str, str], ...]
 
 
@@ -203,7 +203,7 @@ class RawRow:
 
 
 @dataclass(frozen=True)
-class Measurement:
+class MeasurementView:
     """One result file.
 
     Attributes

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.evaluate.run import Judged
+from toolkit.evaluate.run import JudgedPhoto
 from toolkit.report.canvas import LegendItem, Tile, fit, sheet
 from toolkit.report.figures import shorten
 from toolkit.report.pictures import ONLY_A, ONLY_B, SHARED, dim, paint
@@ -45,7 +45,7 @@ class WorstPhotos:
         self._count = count
         self._rows: dict[str, list[_Row]] = {}
 
-    def see(self, judged: Judged) -> None:
+    def see(self, judged: JudgedPhoto) -> None:
         """Look at a photo that was just judged."""
         rows = self._rows.setdefault(judged.variant, [])
         goodness = judged.quality.goodness
@@ -69,7 +69,7 @@ class WorstPhotos:
         return sheet(tiles, columns=4, tile_size=TILE, legend=LEGEND)
 
 
-def _draw(judged: Judged) -> tuple[Tile, ...]:
+def _draw(judged: JudgedPhoto) -> tuple[Tile, ...]:
     quality, (height, width) = judged.quality, judged.subject.shape
     photo = judged.photo.bgr
     if width > TILE[0] or height > TILE[1]:  # kept small; the sheet enlarges what is smaller

@@ -21,7 +21,7 @@ from toolkit.imaging.pixels import eight_bits
 from toolkit.portrait import Portrait
 from toolkit.serving.job import Job, LabelShare, PhotoReport
 from toolkit.serving.predictor import Predictor
-from toolkit.serving.record import Record
+from toolkit.serving.record import PortraitRecord
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def run_jobs(
     predictor: Predictor,
     *,
     workers: int = 1,
-    record: Record | None = None,
+    record: PortraitRecord | None = None,
     resume: bool = False,
 ) -> Iterator[PhotoReport]:
     """Make the portraits of many photos.
@@ -102,7 +102,7 @@ def run_jobs(
         Shared by all workers.
     workers : int
         Photos at a time.
-    record : Record, optional
+    record : PortraitRecord, optional
         Where it is written down what is done; by default nowhere.
     resume : bool
         Skip what the record says is done.
@@ -197,7 +197,7 @@ def _write_pictures(job: Job, photo: Photo[Any], made: Portrait, labels: Sequenc
 
 
 def _recorded(
-    job: Job, data: bytes, predictor: Predictor, record: Record, *, resume: bool
+    job: Job, data: bytes, predictor: Predictor, record: PortraitRecord, *, resume: bool
 ) -> PhotoReport:
     input_sha256 = hashlib.sha256(data).hexdigest()
     done = record.find(job, input_sha256) if resume else None

@@ -29,7 +29,7 @@ FIELD = re.compile(r"\{(\w*)\}")
 
 
 @dataclass(frozen=True)
-class Source:
+class PhotoSource:
     """A photo to be done.
 
     Attributes
@@ -83,7 +83,7 @@ def plan_video(video: Path, output: str | None) -> Path:
     UsageError
         The suffix can't be written, or the pattern makes no sense.
     """
-    return _output(Source(video), output, several=False, formats=VIDEO_FORMATS)
+    return _output(PhotoSource(video), output, several=False, formats=VIDEO_FORMATS)
 
 
 def plan_jobs(
@@ -145,23 +145,23 @@ def plan_jobs(
     return _without_collisions(jobs)
 
 
-def _sources(image: Path, *, recursive: bool) -> Iterator[Source]:
+def _sources(image: Path, *, recursive: bool) -> Iterator[PhotoSource]:
     if image.is_dir():
         yield from _in_folder(image, recursive=recursive)
     elif glob.has_magic(str(image)) and not os.path.lexists(image):
         yield from _matches(image, recursive=recursive)
     else:
-        yield Source(image)
+        yield PhotoSource(image)
 
 
-def _in_folder(top: Path, *, recursive: bool) -> Iterator[Source]:
+def _in_folder(top: Path, *, recursive: bool) -> Iterator[PhotoSource]:
     found, folders = False, [top]
     while folders:
         folder = folders.pop()
         inner, photos = _entries(folder)
         for photo in photos:
             found = True
-            yield Source(photo, folder.relative_to(top), named=False)
+            yield PhotoSource(photo, folder.relative_to(top), named=False)
         if recursive:
             folders += reversed(inner)  # the first by name is the next
     if not found:
@@ -183,7 +183,7 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
     return folders, _photos(Path(entry.path) for entry in shown if entry.is_file())
 
 
-def _matches(pattern: Path, *, recursive: bool) -> Iterator[Source]:
+def _matches(pattern: Path, *, recursive: bool) -> Iterator[PhotoSource]:
     if "**" in pattern.parts and not recursive:
         raise UsageError(f"{pattern} looks into folders", "say so with --recursive")
     fixed = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), pattern.parts))
@@ -201,7 +201,7 @@ def _matches(pattern: Path, *, recursive: bool) -> Iterator[Source]:
     if not photos:
         raise InputFileError(pattern, "matches no photo", "give another pattern, or a folder")
     for photo in photos:
-        yield Source(photo, photo.parent.relative_to(fixed), named=False)
+        yield PhotoSource(photo, photo.parent.relative_to(fixed), named=False)
 
 
 def _photos(files: Iterable[Path]) -> list[Path]:
@@ -219,7 +219,7 @@ def _photos(files: Iterable[Path]) -> list[Path]:
     return photos
 
 
-def _output(source: Source, output: str | None, *, several: bool, formats: Formats) -> Path:
+def _output(source: PhotoSource, output: str | None, *, several: bool, formats: Formats) -> Path:
     photo = source.photo
     suffix = photo.suffix if photo.suffix.lower() in formats.written else formats.fallback
     name = f"{photo.stem}{MARK}{suffix}"

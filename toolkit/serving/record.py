@@ -67,7 +67,7 @@ def settings_of(predictor: Predictor) -> str:
     return json.dumps(told, sort_keys=True)
 
 
-class Record:
+class PortraitRecord:
     """What is done with one run's settings.
 
     Parameters

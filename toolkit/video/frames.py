@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.imaging.pixels import Float
-from toolkit.portrait.alpha import Mask, guide_size, refine
+from toolkit.portrait.alpha import AlphaPlane, guide_size, refine
 from toolkit.portrait.lens import Blur
 from toolkit.portrait.natural import background_alone, come_nearer, nearness
 from toolkit.portrait.pipeline import Segmenter
@@ -77,7 +77,7 @@ def probability_in(frame: Bgr, backend: Segmenter, subject: int) -> tuple[Guide,
     return guide, np.asarray(small, np.float32), bool((segmentation.label_map == subject).any())
 
 
-def alpha_of(frame: Frame, guide: Guide, probability: Float, style: Natural) -> Mask:
+def alpha_of(frame: Frame, guide: Guide, probability: Float, style: Natural) -> AlphaPlane:
     """Bring a probability to a frame's own edges.
 
     Parameters
@@ -100,7 +100,7 @@ def alpha_of(frame: Frame, guide: Guide, probability: Float, style: Natural) -> 
     return weighed_planes((_sized(luma, blue), blue, red), factors)
 
 
-def portrait_of(frame: Frame, alpha: Mask, style: Natural) -> Planes:
+def portrait_of(frame: Frame, alpha: AlphaPlane, style: Natural) -> Planes:
     """Blur what is behind the subject of a frame.
 
     Parameters
@@ -130,7 +130,7 @@ def portrait_of(frame: Frame, alpha: Mask, style: Natural) -> Planes:
     return behind
 
 
-def _behind(frame: Frame, alpha: Mask, blur: Blur) -> Planes:
+def _behind(frame: Frame, alpha: AlphaPlane, blur: Blur) -> Planes:
     background = background_alone(frame.bgr, alpha, blur)
     luma, blue, red = planes_of(background.small, frame.colors.space)
     of_colors = background.whole if frame.planes[1].shape == alpha.shape else background.half

@@ -19,7 +19,7 @@ from pathlib import Path
 from toolkit.concurrency import Prefetcher, ordered_map
 from toolkit.errors import UsageError, VideoError
 from toolkit.host import available_cores
-from toolkit.portrait.alpha import Mask
+from toolkit.portrait.alpha import AlphaPlane
 from toolkit.portrait.pipeline import PERSON, Segmenter
 from toolkit.portrait.styles import NATURAL, Natural
 from toolkit.video.frames import Guide, alpha_of, guide_in, portrait_of, probability_in
@@ -192,8 +192,8 @@ def make_video(
         )
 
 
-Found = tuple[Frame, Guide, Mask]
-Steadied = tuple[Frame, Mask]
+Found = tuple[Frame, Guide, AlphaPlane]
+Steadied = tuple[Frame, AlphaPlane]
 Done = tuple[Frame, Planes]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.imaging.pixels import Float
-from toolkit.portrait.alpha import Mask
+from toolkit.portrait.alpha import AlphaPlane
 
 GAIN = 0.2
 """How far alpha goes toward its new value where nothing moves. Noise that is new in each frame
@@ -50,9 +50,9 @@ class TemporalSmoother:
         self._usual: list[Float] | None = None
         # in floats: what changes by less than a level adds up
         self._alpha: Float | None = None
-        self._steadied: Mask | None = None
+        self._steadied: AlphaPlane | None = None
 
-    def steady(self, guide: NDArray[np.uint8], alpha: Mask) -> Mask:
+    def steady(self, guide: NDArray[np.uint8], alpha: AlphaPlane) -> AlphaPlane:
         """Steady the next frame's alpha.
 
         Parameters

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from toolkit.bench.schema import VariantTimes
-from toolkit.gate.decision import Comparison
+from toolkit.gate.decision import StageComparison
 from toolkit.gate.result import GateReport, StageVerdict
 from toolkit.report.gate.formatting import has_interval
 
@@ -51,7 +51,7 @@ def _stage(one: StageVerdict) -> dict[str, Any]:
     }
 
 
-def _comparison(found: Comparison) -> dict[str, Any]:
+def _comparison(found: StageComparison) -> dict[str, Any]:
     ends = {} if has_interval(found) else {"low": None, "high": None}
     return dataclasses.asdict(found) | ends
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from toolkit.bench.schema import Settings
-from toolkit.gate.decision import BASE, CONTROL_FAILED, HEAD, Comparison
+from toolkit.bench.schema import BenchSettings
+from toolkit.gate.decision import BASE, CONTROL_FAILED, HEAD, StageComparison
 from toolkit.gate.plan import Plan
 from toolkit.gate.result import GateReport, StageVerdict
 from toolkit.stats.verdicts import Verdict
@@ -61,7 +61,7 @@ def unit_name(one: StageVerdict, report: GateReport) -> str:
     )
 
 
-def shown(one: StageVerdict) -> Comparison:
+def shown(one: StageVerdict) -> StageComparison:
     """Return what to show of a stage: its fresh rounds, where there are some.
 
     The others were chosen for looking slow, so their ratio is too high.
@@ -69,16 +69,16 @@ def shown(one: StageVerdict) -> Comparison:
     return one.judged.fresh or one.judged.search
 
 
-def has_interval(found: Comparison) -> bool:
+def has_interval(found: StageComparison) -> bool:
     """Tell whether there were rounds enough for one."""
     return math.isfinite(found.high)
 
 
-def change_text(found: Comparison) -> str:
+def change_text(found: StageComparison) -> str:
     """Say by how much the head differs.
 
-    >>> from toolkit.gate.decision import Comparison
-    >>> change_text(Comparison(9, 1e6, 1.2e6, 1.21, 1.17, 1.25, 0.001, 1.0, 1.0, 1.1))
+    >>> from toolkit.gate.decision import StageComparison
+    >>> change_text(StageComparison(9, 1e6, 1.2e6, 1.21, 1.17, 1.25, 0.001, 1.0, 1.0, 1.1))
     'takes 1.21 times as long (1.17 to 1.25)'
     """
     between = f" ({found.low:.2f} to {found.high:.2f})" if has_interval(found) else ""
@@ -144,12 +144,12 @@ def run_text(report: GateReport) -> list[str]:
     ]
 
 
-def passes_text(settings: Settings) -> str:
+def passes_text(settings: BenchSettings) -> str:
     """Say how many passes a process makes.
 
-    >>> passes_text(Settings(iterations=10))
+    >>> passes_text(BenchSettings(iterations=10))
     '10 passes'
-    >>> passes_text(Settings(iterations=10, timed_seconds=1))
+    >>> passes_text(BenchSettings(iterations=10, timed_seconds=1))
     '10 passes or more (1 s)'
     """
     more = f" or more ({settings.timed_seconds:g} s)" if settings.timed_seconds else ""
