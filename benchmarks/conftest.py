@@ -56,7 +56,7 @@ def scene(request: pytest.FixtureRequest) -> Scene:
     """A photo of each size."""
     width, height = request.param
     photo = made_photo(height, width)
-    network_width, network_height = network_size(height, width, OFFICIAL_CROP)
+    network_height, network_width = network_size(height, width, OFFICIAL_CROP)
     labels = made_labels(network_height, network_width)
     return Scene(
         name=f"{width}x{height}",

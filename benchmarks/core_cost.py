@@ -127,7 +127,7 @@ class Known:
     network = Network(OFFICIAL_CROP, load_catalog().bundled.network.labels)
 
     def __init__(self, height: int, width: int) -> None:
-        network_width, network_height = network_size(height, width, OFFICIAL_CROP)
+        network_height, network_width = network_size(height, width, OFFICIAL_CROP)
         self.labels = made_labels(network_height, network_width)
 
     def infer(

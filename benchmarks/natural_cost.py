@@ -111,7 +111,7 @@ def measure_round(seed: int) -> list[tuple[float, float]]:
     for place in order:
         case = wanted[place]
         photo = made_photo(case.height, case.width)
-        width, height = network_size(case.height, case.width, OFFICIAL_CROP)
+        height, width = network_size(case.height, case.width, OFFICIAL_CROP)
         labels = made_labels(height, width)
         seen = np.asarray(cv2.resize(photo, (width, height))[..., ::-1], np.uint8)
         style = Natural(case.kernel, size=case.blur)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import pytest
 
 from toolkit.concurrency import Prefetcher, ordered_map
+
+Made = TypeVar("Made")
+
+WAIT = 20
+"""Seconds until a test that hangs fails."""
+
+DEPTH = 8
 
 
 def failing(count: int) -> Iterator[int]:
@@ -76,7 +84,7 @@ def test_a_map_works_on_so_many_at_once_and_no_more() -> None:
     with ThreadPoolExecutor(2) as pool:
         results = ordered_map(abs, items(), pool, 5)
         assert next(results) == 0
-        assert len(taken) == 5
+        assert len(taken) <= 5
         assert list(results) == list(range(1, 20))
 
 
@@ -86,6 +94,79 @@ def test_a_maps_error_comes_where_its_result_would() -> None:
         assert [next(results), next(results)] == [-1, -1]
         with pytest.raises(ZeroDivisionError):
             next(results)
+
+
+def ordered(items: Iterable[int], work: Callable[[int], Made], *, workers: int) -> Iterator[Made]:
+    """Map over a pool of its own, a few items deep for each worker."""
+    with ThreadPoolExecutor(workers) as pool:
+        yield from ordered_map(work, items, pool, DEPTH * workers)
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    last = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            assert last.wait(WAIT)  # the first is the last to be done
+        if item == 7:
+            last.set()
+        return -item
+
+    assert list(ordered(range(8), work, workers=3)) == [-item for item in range(8)]
+
+
+def test_as_many_items_as_workers_are_worked_on_at_once() -> None:
+    together = threading.Barrier(3)
+    assert list(ordered(range(3), lambda _: together.wait(WAIT) >= 0, workers=3)) == [True] * 3
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_only_a_few_items_are_taken_ahead(workers: int) -> None:
+    taken: list[int] = []
+    yielded = 0
+
+    def items() -> Iterator[int]:
+        for item in range(100):
+            taken.append(item)
+            yield item
+
+    for _ in ordered(items(), lambda item: item, workers=workers):
+        yielded += 1
+        assert len(taken) - yielded < DEPTH * workers
+    assert yielded == 100
+
+
+def test_a_bug_keeps_its_traceback_and_ends_the_run() -> None:
+    begun = []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        raise ZeroDivisionError("a bug")
+
+    with pytest.raises(ZeroDivisionError, match="a bug") as raised:
+        list(ordered(range(1000), work, workers=1))
+    assert raised.traceback[-1].name == "work"
+    assert len(begun) <= DEPTH + 1
+
+
+def test_an_interrupt_ends_with_what_is_done() -> None:
+    first, go_on = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        yield from range(3)
+        assert first.wait(WAIT)
+        threading.Timer(0.05, go_on.set).start()
+        raise KeyboardInterrupt
+
+    def work(item: int) -> int:
+        first.set()
+        assert go_on.wait(WAIT)
+        return item
+
+    done: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        done.extend(ordered(items(), work, workers=1))
+    assert done == [0]  # it was running; the others had not begun
 
 
 def test_one_more_interrupt_while_it_ends_leaves_no_thread_behind(

@@ -341,7 +341,7 @@ def test_no_page_names_a_host_of_a_package_registry(page: Path) -> None:
 
 
 def test_the_pictures_are_those_that_the_script_makes(tmp_path: Path) -> None:
-    run = run_in(tmp_path, sys.executable, str(ROOT / "docs/make_pictures.py"), str(tmp_path))
+    run = run_in(tmp_path, sys.executable, str(ROOT / "scripts/make_pictures.py"), str(tmp_path))
     assert run.returncode == 0, run.stderr
     committed = sorted((ROOT / "docs/images").glob("*.jpg"))  # the others: tests/benchmarks
     by_hand = ROOT / "docs/images/report.jpg"  # a screenshot of a measurement

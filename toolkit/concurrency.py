@@ -1,4 +1,4 @@
-"""Work that overlaps: an iterator that runs ahead in a thread, a map over a pool, in order."""
+"""Work that overlaps: a prefetching iterator, and a map over a pool in order."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
+
+Progress = Callable[[int, int | None], None]
+"""Called with what is done and of how much, where that is known."""
 
 POLL = 0.1
 """Seconds after which a thread that waits looks whether anyone still wants its work."""
@@ -88,13 +91,14 @@ class Prefetcher(Generic[Item]):
 def ordered_map(
     function: Callable[[Item], Made], items: Iterable[Item], pool: ThreadPoolExecutor, depth: int
 ) -> Iterator[Made]:
-    """Map over a pool's threads; results come in the items' order.
+    """Map over a pool's threads; results come in the items' order, each as soon as it can.
 
     Parameters
     ----------
     function : callable
-        May run in several threads at once.
+        May run in several threads at once. What it raises is raised here, in its place.
     items : iterable
+        Taken one by one.
     pool : ThreadPoolExecutor
     depth : int
         How many items are in work or done and not taken.
@@ -102,15 +106,28 @@ def ordered_map(
     Yields
     ------
     object
+        After an interrupt what was begun, in order, and then the `KeyboardInterrupt`.
     """
     working: deque[Future[Made]] = deque()
     try:
         for item in items:
             working.append(pool.submit(function, item))
-            if len(working) >= depth:
-                yield working.popleft().result()
+            while working and (working[0].done() or len(working) >= depth):
+                yield _first(working)
         while working:
-            yield working.popleft().result()
+            yield _first(working)
+    except KeyboardInterrupt:
+        for future in working:
+            future.cancel()  # what is running comes to its end
+        while working and not working[0].cancelled():
+            yield _first(working)
+        raise
     finally:
         for future in working:
             future.cancel()
+
+
+def _first(working: deque[Future[Made]]) -> Made:
+    result = working[0].result()  # stays in the queue where the wait is interrupted
+    working.popleft()
+    return result

@@ -12,6 +12,7 @@ from tests.bench.reports import make_report
 from toolkit.bench import stopping_rule
 from toolkit.bench.schema import BenchSettings, VariantTimes, default_baseline
 from toolkit.bench.stopping_rule import half_width, run_rounds
+from toolkit.concurrency import Progress
 
 
 class Played:
@@ -43,7 +44,7 @@ def play(
     *,
     noise: float = 0.05,
     names: tuple[str, ...] = ("tf", "onnx"),
-    progress: stopping_rule.Progress | None = None,
+    progress: Progress | None = None,
     **settings: float | None,
 ) -> tuple[str, Played]:
     played = Played(dataclasses.replace(BenchSettings(), **settings), noise, names)  # type: ignore[arg-type]  # names of its fields

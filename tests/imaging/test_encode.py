@@ -15,7 +15,7 @@ from tests.imaging.photos import (
 )
 from tests.support.samples import random_photo
 from toolkit.errors import PhotoError, StoreError, UsageError
-from toolkit.imaging import WRITTEN_AS, read_photo, write_photo
+from toolkit.imaging import WRITTEN, read_photo, write_photo
 from toolkit.portrait import blur
 
 
@@ -112,6 +112,6 @@ def test_a_photo_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path: Path) 
 
 
 def test_every_suffix_written_can_be_read(tmp_path: Path) -> None:
-    for suffix in WRITTEN_AS:
+    for suffix in WRITTEN:
         write_photo(tmp_path / f"a{suffix}", RGB)
         assert read_photo(tmp_path / f"a{suffix}").bgr.shape == RGB.shape

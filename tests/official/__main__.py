@@ -28,7 +28,7 @@ from toolkit.errors import DownloadError, ToolkitError
 from toolkit.hub.catalog import ARCHIVE_SUFFIX, load_catalog
 from toolkit.hub.download import download
 from toolkit.hub.store import Store
-from toolkit.imaging import PHOTO_SUFFIXES
+from toolkit.imaging import FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHARED = ROOT.parent / "shared"
@@ -226,7 +226,7 @@ def sources_of_photos() -> Iterator[Path]:
     yield from (packaged / name for name in PACKAGED if (packaged / name).is_file())
     if (SHARED / "photos").is_dir():
         found = sorted((SHARED / "photos").iterdir())
-        yield from (path for path in found if path.suffix.lower() in PHOTO_SUFFIXES)
+        yield from (path for path in found if path.suffix.lower() in FORMATS)
 
 
 def convert_and_compare(log: Log, name: str, profile: str, photos: list[Path]) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,78 +18,11 @@ from toolkit.errors import BackendError
 from toolkit.imaging import decode_image, read_photo
 from toolkit.portrait import make_portrait
 from toolkit.serving import batch
-from toolkit.serving.batch import PREFETCH, WorkerPlan, in_order, run_jobs, share_cores
+from toolkit.serving.batch import WorkerPlan, run_jobs, share_cores
 from toolkit.serving.predictor import Predictor
 
 WAIT = 20
 """Seconds until a test that hangs fails."""
-
-
-def test_results_come_in_the_order_of_the_items() -> None:
-    last = threading.Event()
-
-    def work(item: int) -> int:
-        if item == 0:
-            assert last.wait(WAIT)  # the first is the last to be done
-        if item == 7:
-            last.set()
-        return -item
-
-    assert list(in_order(range(8), work, workers=3)) == [-item for item in range(8)]
-
-
-def test_as_many_items_as_workers_are_worked_on_at_once() -> None:
-    together = threading.Barrier(3)
-    assert list(in_order(range(3), lambda _: together.wait(WAIT) >= 0, workers=3)) == [True] * 3
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_only_a_few_items_are_taken_ahead(workers: int) -> None:
-    taken: list[int] = []
-    yielded = 0
-
-    def items() -> Iterator[int]:
-        for item in range(100):
-            taken.append(item)
-            yield item
-
-    for _ in in_order(items(), lambda item: item, workers=workers):
-        yielded += 1
-        assert len(taken) - yielded < PREFETCH * workers
-    assert yielded == 100
-
-
-def test_a_bug_keeps_its_traceback_and_ends_the_run() -> None:
-    begun = []
-
-    def work(item: int) -> None:
-        begun.append(item)
-        raise ZeroDivisionError("a bug")
-
-    with pytest.raises(ZeroDivisionError, match="a bug") as raised:
-        list(in_order(range(1000), work, workers=1))
-    assert raised.traceback[-1].name == "work"
-    assert len(begun) <= PREFETCH + 1
-
-
-def test_an_interrupt_ends_with_what_is_done() -> None:
-    first, go_on = threading.Event(), threading.Event()
-
-    def items() -> Iterator[int]:
-        yield from range(3)
-        assert first.wait(WAIT)
-        threading.Timer(0.05, go_on.set).start()
-        raise KeyboardInterrupt
-
-    def work(item: int) -> int:
-        first.set()
-        assert go_on.wait(WAIT)
-        return item
-
-    done: list[int] = []
-    with pytest.raises(KeyboardInterrupt):
-        done.extend(in_order(items(), work, workers=1))
-    assert done == [0]  # it was running; the others had not begun
 
 
 @pytest.mark.parametrize(

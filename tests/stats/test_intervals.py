@@ -46,7 +46,7 @@ def test_the_paired_interval_covers_the_true_ratio(noise: Noise, rounds: int) ->
     logs = 0.03 * (noise(rng, (400, rounds)) - noise(rng, (400, rounds)))
     found = [paired_interval(list(row)) for row in true * np.exp(logs)]
     covered = sum(one is not None and one.low <= true <= one.high for one in found)
-    # 95 % wanted, 92 to 95 % found by docs/simulate_compare.py; two deviations of 400 are 2.5 %
+    # 95 % wanted, 92 to 95 % found by scripts/simulate_compare.py; two deviations of 400 are 2.5 %
     assert 0.895 <= covered / 400 <= 0.985
 
 

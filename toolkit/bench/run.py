@@ -23,9 +23,10 @@ from toolkit.bench.schema import (
     VariantTimes,
     default_baseline,
 )
-from toolkit.bench.stopping_rule import Progress, run_rounds
+from toolkit.bench.stopping_rule import run_rounds
 from toolkit.bench.variants import Variant
 from toolkit.bench.worker import PROTOCOL, Reply, Request
+from toolkit.concurrency import Progress
 from toolkit.errors import BackendError, UsageError
 from toolkit.host import host_facts
 from toolkit.hub.model import Model

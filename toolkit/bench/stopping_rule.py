@@ -11,14 +11,13 @@ from typing import Protocol
 
 from toolkit.bench.schema import WHOLE, BenchSettings, VariantTimes
 from toolkit.bench.statistics import process_median
+from toolkit.concurrency import Progress
 from toolkit.stats.intervals import paired_interval
 
 log = logging.getLogger(__name__)
 
 MOST_ROUNDS = 200
 """Where a precision is asked for and no budget bounds it."""
-
-Progress = Callable[[int, int | None], None]
 
 
 class Rounds(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import InputFileError
-from toolkit.imaging import PHOTO_SUFFIXES, pixels_sha256, read_photo
+from toolkit.imaging import FORMATS, pixels_sha256, read_photo
 from toolkit.portrait import preprocess
 
 
@@ -57,9 +57,7 @@ def read_calibration(
     if not folder.is_dir():
         raise InputFileError(folder, "is no folder", "give one with photos like those to be run")
     paths = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in PHOTO_SUFFIXES and path.name[0] != "."
+        path for path in folder.iterdir() if path.suffix.lower() in FORMATS and path.name[0] != "."
     )
     if not paths:
         raise InputFileError(folder, "holds no photo", "give a folder with photos in it")

@@ -21,7 +21,7 @@ from PIL import Image
 from toolkit.errors import InputFileError
 from toolkit.graphs.network import Network
 from toolkit.hub.catalog import load_catalog
-from toolkit.imaging import PHOTO_SUFFIXES, pixels_sha256, read_photo
+from toolkit.imaging import FORMATS, pixels_sha256, read_photo
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +195,7 @@ def _list_folder(path: Path) -> Dataset:
     items: dict[str, Item] = {}
     passed_over = []
     for photo in sorted(file for file in (path / "images").iterdir() if file.name[0] != "."):
-        if photo.suffix.lower() not in PHOTO_SUFFIXES:
+        if photo.suffix.lower() not in FORMATS:
             passed_over.append(photo.name)
             continue
         if photo.stem in items:

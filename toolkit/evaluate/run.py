@@ -17,6 +17,7 @@ from toolkit.backends import find_backend
 from toolkit.bench.prepared import PreparedVariant, prepare
 from toolkit.bench.schema import Skipped
 from toolkit.bench.variants import Variant
+from toolkit.concurrency import Progress
 from toolkit.errors import (
     BackendError,
     ExportError,
@@ -41,9 +42,6 @@ from toolkit.hub.model import Model
 from toolkit.hub.origin import calibration_of
 from toolkit.hub.store import Store
 from toolkit.portrait import photo_mask, preprocess, subject_mask
-
-Progress = Callable[[int, int | None], None]
-"""Called with what is done and of how much."""
 
 
 @dataclass(frozen=True, eq=False)

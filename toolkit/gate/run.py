@@ -17,8 +17,8 @@ from toolkit.bench.processes import TIME_LIMIT
 from toolkit.bench.run import BenchRun
 from toolkit.bench.schema import BenchReport, BenchSettings, Round, default_baseline
 from toolkit.bench.statistics import process_median
-from toolkit.bench.stopping_rule import Progress
 from toolkit.bench.variants import Variant
+from toolkit.concurrency import Progress
 from toolkit.errors import BackendError, UsageError
 from toolkit.gate.decision import BASE, CONTROL, HEAD, ROLES, GateTimes, JudgedStage, decide
 from toolkit.gate.plan import GROUPS, Plan

@@ -19,6 +19,7 @@ from typing import BinaryIO
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
 
+from toolkit.concurrency import Progress
 from toolkit.errors import (
     ArchiveError,
     DownloadError,
@@ -38,7 +39,7 @@ from toolkit.hub.archive import (
     read_saved_model_folder,
 )
 from toolkit.hub.catalog import ARCHIVE_SUFFIX, GRAPH_FILE, ModelSpec, load_catalog
-from toolkit.hub.download import Progress, download, is_offline, public_url
+from toolkit.hub.download import download, is_offline, public_url
 from toolkit.hub.store import ModelSource, Store, check_name
 
 log = logging.getLogger(__name__)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from toolkit.imaging.astronaut import demo_photo
 from toolkit.imaging.decode import decode_image, read_image_file, read_photo
 from toolkit.imaging.encode import encode_image, write_photo
-from toolkit.imaging.formats import PHOTO_SUFFIXES, WITHOUT_ALPHA, WRITTEN_AS, check_writable
+from toolkit.imaging.formats import FORMATS, WRITTEN, ImageFormat, check_writable
 from toolkit.imaging.limits import check_file, check_size, pixel_limit
 from toolkit.imaging.photo import Photo, pixels_sha256
 
 __all__ = [
-    "PHOTO_SUFFIXES",
-    "WITHOUT_ALPHA",
-    "WRITTEN_AS",
+    "FORMATS",
+    "WRITTEN",
+    "ImageFormat",
     "Photo",
     "check_file",
     "check_size",

@@ -10,13 +10,7 @@ import numpy as np
 
 from toolkit.errors import PhotoError, UsageError
 from toolkit.files.atomic import write_atomically
-from toolkit.imaging.formats import (
-    OF_16_BITS,
-    WITHOUT_ALPHA,
-    WRITTEN_AS,
-    check_encodable,
-    check_suffix,
-)
+from toolkit.imaging.formats import check_encodable, check_suffix
 from toolkit.imaging.metadata import Metadata, jpeg_with, png_with, tiff_with_metadata
 from toolkit.imaging.pixels import FilePixels, eight_bits
 
@@ -42,7 +36,7 @@ def encode_image(
     ----------
     bgr : (H, W, 3) uint8 or uint16, BGR
     suffix : str
-        Such as ``.png``; see `toolkit.imaging.WRITTEN_AS`.
+        Such as ``.png``; see `toolkit.imaging.FORMATS`.
     alpha : (H, W) of the same depth, optional
     metadata : Metadata, optional
         By default none is written.
@@ -61,17 +55,16 @@ def encode_image(
         Pixels and alpha are not of one depth.
     """
     suffix = suffix.lower()
-    check_suffix(name, suffix)
+    kind = check_suffix(name, suffix)
     if not 1 <= quality <= 100:
         raise UsageError(f"quality must be 1 to 100, got {quality}")
     if alpha is not None and alpha.dtype != bgr.dtype:
         raise ValueError(f"pixels of {bgr.dtype}, alpha of {alpha.dtype}")
-    check_encodable(name, suffix, bgr.shape[0], bgr.shape[1])
-    if suffix not in OF_16_BITS:
+    check_encodable(name, kind, bgr.shape[0], bgr.shape[1])
+    if not kind.sixteen_bit:
         bgr, alpha = eight_bits(bgr), alpha if alpha is None else eight_bits(alpha)
-    pixels = bgr if alpha is None or suffix in WITHOUT_ALPHA else cv2.merge((bgr, alpha))
-    setting = WRITTEN_AS[suffix]
-    settings = () if setting is None else (setting, quality)
+    pixels = bgr if alpha is None or not kind.alpha else cv2.merge((bgr, alpha))
+    settings = () if kind.quality_flag is None else (kind.quality_flag, quality)
     try:
         return _encoded(suffix, pixels, settings, metadata or Metadata())
     except cv2.error as error:

@@ -25,18 +25,18 @@ def network_size(height: int, width: int, crop: tuple[int, int]) -> tuple[int, i
     Returns
     -------
     (int, int)
-        Width and height, in OpenCV's order.
+        Height and width.
 
     Examples
     --------
     >>> network_size(720, 1280, crop=(513, 513))
-    (513, 288)
+    (288, 513)
     >>> network_size(3, 2000, crop=(513, 513))
-    (513, 1)
+    (1, 513)
     """
     crop_height, crop_width = crop
     ratio = min(crop_height / height, crop_width / width)
-    return max(int(ratio * width), 1), max(int(ratio * height), 1)
+    return max(int(ratio * height), 1), max(int(ratio * width), 1)
 
 
 def preprocess(photo: Pixels, crop: tuple[int, int]) -> NDArray[np.uint8]:
@@ -53,5 +53,6 @@ def preprocess(photo: Pixels, crop: tuple[int, int]) -> NDArray[np.uint8]:
     (h, w, 3) uint8, RGB, 0..255
     """
     height, width = photo.shape[:2]
-    resized = cv2.resize(photo, network_size(height, width, crop), interpolation=cv2.INTER_LINEAR)
+    rows, columns = network_size(height, width, crop)
+    resized = cv2.resize(photo, (columns, rows), interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.cvtColor(eight_bits(resized), cv2.COLOR_BGR2RGB), np.uint8)

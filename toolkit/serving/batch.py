@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 
 from toolkit.backends import BackendSpec
+from toolkit.concurrency import ordered_map
 from toolkit.errors import BackendError, PhotoError, StoreError
 from toolkit.files.atomic import remove_stale, write_atomically
 from toolkit.host import available_cores
-from toolkit.imaging import WITHOUT_ALPHA, Photo, encode_image, read_image_file
+from toolkit.imaging import FORMATS, Photo, encode_image, read_image_file
 from toolkit.imaging.pixels import eight_bits
 from toolkit.portrait import Portrait
 from toolkit.serving.job import Job, LabelShare, PhotoReport
@@ -24,9 +24,6 @@ from toolkit.serving.predictor import Predictor
 from toolkit.serving.record import PortraitRecord
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 PREFETCH = 8
 """Photos per worker that are begun before the results of earlier ones are taken: a large photo
@@ -136,7 +133,8 @@ def run_jobs(
         except (PhotoError, StoreError, BackendError, MemoryError, cv2.error) as error:
             return PhotoReport(job.photo, subject=subject, error=_line(job, error))
 
-    yield from in_order(jobs, do, workers=workers)
+    with ThreadPoolExecutor(workers, thread_name_prefix="photo") as pool:
+        yield from ordered_map(do, jobs, pool, PREFETCH * workers)
 
 
 def make_files(job: Job, data: bytes, predictor: Predictor) -> PhotoReport:
@@ -167,7 +165,7 @@ def make_files(job: Job, data: bytes, predictor: Predictor) -> PhotoReport:
     made = predictor.predict(photo, stages=bool(job.stages or job.overlay))
     encoded = predictor.encode_image(made, photo, job.output.suffix, name=job.output)
     write_atomically(job.output, encoded)
-    if photo.alpha is not None and job.output.suffix.lower() in WITHOUT_ALPHA:
+    if photo.alpha is not None and not FORMATS[job.output.suffix.lower()].alpha:
         log.warning("%s: JPEG has no transparency; the photo's was left out", job.output)
     labels = predictor.backend.network.labels
     _write_pictures(job, photo, made, labels)
@@ -217,44 +215,3 @@ def _line(job: Job, error: Exception) -> str:
         raise error
     text = " ".join(str(error).split())
     return text if isinstance(error, PhotoError) else f"{job.photo}: {text}"
-
-
-def in_order(items: Iterable[T], work: Callable[[T], R], *, workers: int) -> Iterator[R]:
-    """Do work on items in threads, and yield what it returns in the order of the items.
-
-    Parameters
-    ----------
-    items : iterable
-        Taken one by one, a few ahead of what is yielded.
-    work : callable
-        Called with each item, in any thread. What it raises is raised here, in its place.
-    workers : int
-        Threads.
-
-    Yields
-    ------
-    object
-        After an interrupt the rest of what was done in order, and then the `KeyboardInterrupt`.
-    """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="photo")
-    waiting: deque[Future[R]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            while waiting and (waiting[0].done() or len(waiting) >= PREFETCH * workers):
-                yield _first(waiting)
-        while waiting:
-            yield _first(waiting)
-    except KeyboardInterrupt:
-        pool.shutdown(cancel_futures=True)  # what is running comes to its end
-        while waiting and not waiting[0].cancelled():
-            yield _first(waiting)
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _first(waiting: deque[Future[R]]) -> R:
-    result = waiting[0].result()  # stays in the queue where the wait is interrupted
-    waiting.popleft()
-    return result

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.errors import InputFileError, UsageError
-from toolkit.imaging import PHOTO_SUFFIXES, WRITTEN_AS, check_writable
+from toolkit.imaging import FORMATS, WRITTEN, check_writable
 from toolkit.serving.job import Job
 from toolkit.serving.record import made_in
 from toolkit.video import formats as video_formats
@@ -65,7 +65,7 @@ class Formats:
     check: Callable[[Path], object]
 
 
-PHOTO_FORMATS = Formats(WRITTEN_AS, ".png", check_writable)
+PHOTO_FORMATS = Formats(WRITTEN, ".png", check_writable)
 VIDEO_FORMATS = Formats(video_formats.WRITTEN_AS, ".mkv", video_formats.check_writable)
 
 
@@ -212,7 +212,7 @@ def _photos(files: Iterable[Path]) -> list[Path]:
         suffix = path.suffix.lower()
         videos += suffix in video_formats.READ_SUFFIXES
         ours = OWN.fullmatch(path.name) or path.name in made(path.parent)
-        if suffix in PHOTO_SUFFIXES and not ours:
+        if suffix in FORMATS and not ours:
             photos.append(path)
     if videos:
         log.info("videos passed over: %d; a folder stands for its photos", videos)

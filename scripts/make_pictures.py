@@ -1,6 +1,6 @@
 """Make the pictures of the documentation again, with the bundled network.
 
-    python docs/make_pictures.py [FOLDER]     # by default docs/images
+    python scripts/make_pictures.py [FOLDER]     # by default docs/images
 
 The photos are scikit-image's, which come with the ``demo`` extra: the astronaut (Eileen Collins,
 NASA) and others in the public domain.
@@ -16,16 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
-from toolkit.backends import Backend
 from toolkit.hub.catalog import load_catalog
 from toolkit.hub.model import resolve_model
 from toolkit.hub.opening import open_backend
 from toolkit.imaging import demo_photo, write_photo
+from toolkit.inference import Backend
 from toolkit.portrait import PERSON, Portrait, make_portrait
 from toolkit.report.canvas import Tile, fit, sheet
 from toolkit.report.pictures import comparison, contact_sheet, overlay
 
-FOLDER = Path(__file__).resolve().parent / "images"
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
 OTHERS = ("camera", "chelsea", "coffee")
 """Photos that show what the bundled network makes of others; CC0."""
 
@@ -48,7 +48,7 @@ def draw_pictures() -> dict[str, NDArray[np.uint8]]:
         masks = [_masked(name, backend) for name in OTHERS]
     assert made.stages is not None  # noqa: S101 - asked for
     stages = contact_sheet(made.stages, labels)
-    masks.insert(0, Tile("astronaut", "", overlay(photo, made.stages.mask)))
+    masks.insert(0, Tile("astronaut", "", overlay(photo, made.stages.alpha)))
     return {
         "bundled.jpg": sheet(masks, columns=2, tile_size=(480, 480), legend=[]),
         "portrait.jpg": _before_and_after(photo, made),
@@ -62,7 +62,7 @@ def _masked(name: str, backend: Backend) -> Tile:
     bgr = cv2.cvtColor(photo, cv2.COLOR_GRAY2BGR if photo.ndim == 2 else cv2.COLOR_RGB2BGR)
     stages = make_portrait(np.asarray(bgr, np.uint8), backend, stages=True).stages
     assert stages is not None  # noqa: S101 - asked for
-    return Tile(name, "", overlay(stages.photo, stages.mask))
+    return Tile(name, "", overlay(stages.photo, stages.alpha))
 
 
 def _before_and_after(photo: NDArray[np.uint8], made: Portrait) -> NDArray[np.uint8]:
