@@ -82,7 +82,7 @@ test-slow: $(READY) ## the tests that take longer
 test-official: $(READY) ## the whole job on the official network, from its origin; needs the network
 	@$(BIN)/python -m tests.official $(FETCHED) $(SHORTER)
 
-lint: $(READY) ## ruff, mypy and the order of the rooms
+lint: $(READY) ## ruff, mypy and the order of the packages
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -12,7 +12,7 @@ def test_every_public_name_can_be_had_and_is_documented() -> None:
         assert name in dir(toolkit)
 
 
-def test_the_list_of_names_and_of_rooms_is_one() -> None:
+def test_every_public_name_has_its_module() -> None:
     assert {*toolkit._MODULE_OF, "__version__"} == set(toolkit.__all__)
 
 

@@ -120,7 +120,7 @@ def test_the_readme_names_every_environment_variable() -> None:
     assert used == set(re.findall(r"TOOLKIT_[A-Z_]+", README))
 
 
-def test_the_map_has_every_room_and_no_other() -> None:
+def test_the_map_has_every_package_and_no_other() -> None:
     here = {
         f"toolkit/{path.name}" + "/" * path.is_dir()
         for path in (ROOT / "toolkit").iterdir()
