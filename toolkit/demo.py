@@ -77,10 +77,10 @@ class Demo:
 
 
 def run_demo(
-    photo: Path | None = None,
+    photo: Path | str | None = None,
     *,
     model: str | None = None,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     subject: str = "person",
     threads: int | None = None,
     trusted: bool = False,
@@ -117,6 +117,8 @@ def run_demo(
     ToolkitError
         Whatever stands in the way, named.
     """
+    photo = None if photo is None else Path(photo)
+    folder = None if folder is None else Path(folder)
     import_tensorflow()  # said now, not after a download
     store = Store.default()
     folder = folder or store.exported / "demo"

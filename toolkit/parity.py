@@ -44,7 +44,8 @@ def expected_labels(
     backend : Backend
     labels : (h, w) integer
         The reference's label map.
-    subject : int
+    subject : str or int
+        The label whose masks are compared, by name or number.
         The label that the backend is asked for.
 
     Returns
@@ -293,7 +294,7 @@ def check_parity(
     reference: TfBackend,
     candidate: Backend,
     *,
-    subject: int = PERSON,
+    subject: str | int = PERSON,
     kernel: int = KERNEL,
 ) -> tuple[PhotoParity, ParityMasks]:
     """Run one photo through TF1 and another backend and compare what comes out.
@@ -304,7 +305,8 @@ def check_parity(
         Preprocessed once; both see the same pixels.
     reference : TfBackend
     candidate : Backend
-    subject : int
+    subject : str or int
+        The label whose masks are compared, by name or number.
         The label whose mask is compared.
     kernel : int
         Side of the portrait's blur, pixels.
@@ -319,15 +321,14 @@ def check_parity(
     height, width = photo.shape[:2]
     image = preprocess(photo, reference.network.crop)
     found = reference.refer(image)
-    labels = candidate.infer(image, subject=subject).label_map
-    masks = [
-        photo_mask(subject_mask(one, subject), height, width) for one in (found.labels, labels)
-    ]
+    label = candidate.network.require_label(subject)
+    labels = candidate.infer(image, subject=label).label_map
+    masks = [photo_mask(subject_mask(one, label), height, width) for one in (found.labels, labels)]
     portraits = [blur_background(photo, mask, kernel) for mask in masks]
     return (
         PhotoParity(
             labels=compare_label_maps(
-                expected_labels(candidate, found.labels, subject), labels, found.margins
+                expected_labels(candidate, found.labels, label), labels, found.margins
             ),
             mask=compare_masks(masks[0], masks[1]),
             network_size=(image.shape[0], image.shape[1]),

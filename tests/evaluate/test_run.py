@@ -14,7 +14,7 @@ from toolkit.backends import BACKENDS
 from toolkit.backends.base import Closing
 from toolkit.errors import BackendError
 from toolkit.evaluate.dataset import open_dataset, voc_labels
-from toolkit.evaluate.run import run_evaluation
+from toolkit.evaluate.run import iterate_evaluation, run_evaluation
 from toolkit.graphs.network import Network
 from toolkit.hub.model import resolve_model
 from toolkit.imaging import pixels_sha256
@@ -52,7 +52,7 @@ def test_an_export_of_one_subject_is_asked_for_it_and_has_no_miou(
     truth = np.zeros((60, 80), np.uint8)
     truth[:, :40] = PERSON
     dataset = open_dataset(write_voc(tmp_path / "voc", {"a": (nobody(), truth)}))
-    *_, evaluation = run_evaluation(dataset, resolve_model("mnv2_dm05_person"))
+    evaluation = run_evaluation(dataset, resolve_model("mnv2_dm05_person"))
     (variant,) = evaluation.variants
     (photo,) = variant.photos
     assert photo.iou == 1
@@ -67,4 +67,4 @@ def test_an_export_calibrated_on_a_photo_of_the_dataset_is_not_judged(
     seen = frozenset({pixels_sha256(dataset.read(dataset.items[0]).bgr)})
     monkeypatch.setattr("toolkit.evaluate.run.calibration_of", lambda _: seen)
     with pytest.raises(BackendError, match=r"was calibrated on 1 of these photos, such as a"):
-        list(run_evaluation(dataset, resolve_model("mnv2_dm05_person")))
+        list(iterate_evaluation(dataset, resolve_model("mnv2_dm05_person")))

@@ -65,7 +65,7 @@ class Machine:
         """Put it in place of the real one."""
         setter(run, "find_candidates", self.find_candidates)
         setter(timing, "BenchRun", self.measurement)
-        setter(run, "run_evaluation", self.evaluate)
+        setter(run, "iterate_evaluation", self.evaluate)
 
     def find_candidates(
         self, *_: object, **__: object

@@ -119,8 +119,8 @@ class CompareReport:
 
 
 def compare(
-    base: Path,
-    head: Path,
+    base: Path | str,
+    head: Path | str,
     *,
     threshold: float = THRESHOLD,
     floor: float = 0.0,
@@ -134,7 +134,7 @@ def compare(
 
     Parameters
     ----------
-    base, head : Path
+    base, head : Path or str
         A file, a folder of files, or a pattern.
     threshold : float
         The relative difference that matters; 0.1 is 10 %.
@@ -158,8 +158,8 @@ def compare(
     """
     if not 0 < threshold < float("inf") or not 0 <= floor < float("inf"):
         raise UsageError("the threshold has to be above 0, and the floor 0 or more")
-    bases = [read_run(path) for path in find_files(base)]
-    heads = [read_run(path) for path in find_files(head)]
+    bases = [read_run(path) for path in find_files(Path(base))]
+    heads = [read_run(path) for path in find_files(Path(head))]
     _check_forms(bases + heads)
     differences = _differences(bases, heads)
     alone = len(bases) == len(heads) == 1

@@ -30,7 +30,7 @@ def write_report(path: Path, report: BenchReport) -> None:
     REPORT.write(path, to_document(report))
 
 
-def read_report(path: Path) -> BenchReport:
+def read_report(path: Path | str) -> BenchReport:
     """Read a report's JSON file.
 
     Raises
@@ -38,7 +38,7 @@ def read_report(path: Path) -> BenchReport:
     InputFileError
         It is missing, no report, damaged, or of a newer version.
     """
-    return REPORT.read(path)
+    return REPORT.read(Path(path))
 
 
 def _checked(report: BenchReport) -> BenchReport:

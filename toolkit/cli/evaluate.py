@@ -124,7 +124,7 @@ def evaluate_command(
     from toolkit.bench.variants import parse_variant
     from toolkit.evaluate.dataset import open_dataset
     from toolkit.evaluate.files import to_document, write_evaluation
-    from toolkit.evaluate.run import run_evaluation
+    from toolkit.evaluate.run import iterate_evaluation
     from toolkit.evaluate.schema import summarize
     from toolkit.hub.model import resolve_model
     from toolkit.imaging import write_photo
@@ -140,7 +140,7 @@ def evaluate_command(
     lines = _Lines([str(one) for one in variants], console)
 
     def run(progress: Callable[[int, int | None], None]) -> Iterator[Evaluation]:
-        return run_evaluation(
+        return iterate_evaluation(
             found,
             used,
             variants,

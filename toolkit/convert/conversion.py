@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 
 OPSETS = range(11, 19)
 DEFAULT_OPSET = 18
-DEFAULT_PROFILES = ("exact", "plain")
+DEFAULT_PROFILES: tuple[str, ...] = ("exact", "plain")
 """The first that takes a graph is its default: both give TF1's labels, the first with less work."""
 
 

@@ -98,7 +98,7 @@ def manifest_path(export: Path) -> Path:
     return export.with_name(export.name + ".json")
 
 
-def read_manifest(export: Path) -> Manifest | None:
+def read_manifest(export: Path | str) -> Manifest | None:
     """Read the manifest beside an export, None where there is none.
 
     Parameters
@@ -111,6 +111,7 @@ def read_manifest(export: Path) -> Manifest | None:
     ExportError
         The manifest is damaged or belongs to other bytes.
     """
+    export = Path(export)
     path = manifest_path(export)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))

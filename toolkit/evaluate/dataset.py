@@ -109,7 +109,7 @@ class Dataset:
 
     Attributes
     ----------
-    path : Path
+    path : Path or str
         Its folder.
     layout : {"folder", "voc"}
     items : tuple of Item
@@ -165,12 +165,12 @@ def voc_number(subject: str) -> int:
     return Network((1, 1), voc_labels()).require_label(subject)
 
 
-def open_dataset(path: Path) -> Dataset:
+def open_dataset(path: Path | str) -> Dataset:
     """List a dataset.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
         A folder with ``images/`` and ``masks/``, each photo's mask a PNG of its name, or one in
         PASCAL VOC's layout, of which the photos of ``ImageSets/Segmentation/val.txt`` are taken.
 
@@ -179,6 +179,7 @@ def open_dataset(path: Path) -> Dataset:
     InputFileError
         It is neither, has no photo, or a photo or a mask is missing.
     """
+    path = Path(path)
     if (path / "JPEGImages").is_dir():
         return _list_voc(path)
     if (path / "images").is_dir() and (path / "masks").is_dir():

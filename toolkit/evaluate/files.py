@@ -32,7 +32,7 @@ def write_evaluation(path: Path, evaluation: Evaluation) -> None:
     EVALUATION.write(path, to_document(evaluation))
 
 
-def read_evaluation(path: Path) -> Evaluation:
+def read_evaluation(path: Path | str) -> Evaluation:
     """Read an evaluation's JSON file.
 
     Raises
@@ -40,7 +40,7 @@ def read_evaluation(path: Path) -> Evaluation:
     InputFileError
         It is missing, no evaluation, damaged, or of a newer version.
     """
-    return EVALUATION.read(path)
+    return EVALUATION.read(Path(path))
 
 
 def _read(document: object) -> Evaluation:

@@ -66,7 +66,24 @@ class JudgedPhoto:
     quality: PhotoQuality
 
 
-def run_evaluation(
+def run_evaluation(dataset: Dataset, model: Model, *args: Any, **options: Any) -> Evaluation:
+    """Judge variants on a dataset; returns the evaluation of all of them.
+
+    Parameters
+    ----------
+    dataset, model, args, options
+        As in `iterate_evaluation`, which yields what is done after each variant.
+
+    Raises
+    ------
+    ToolkitError
+        As in `iterate_evaluation`.
+    """
+    *_, evaluation = iterate_evaluation(dataset, model, *args, **options)
+    return evaluation
+
+
+def iterate_evaluation(
     dataset: Dataset,
     model: Model,
     variants: Sequence[Variant] = (Variant("onnx"),),

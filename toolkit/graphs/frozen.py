@@ -44,7 +44,7 @@ class FrozenGraph:
 
 
 def read_graph(
-    path: Path,
+    path: Path | str,
     *,
     name: str | None = None,
     labels: tuple[str, ...] | None = None,
@@ -54,7 +54,7 @@ def read_graph(
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
     name : str, optional
         The model's name; by default the file's stem, or its folder's name where the stem is the
         zoo's ``frozen_inference_graph``.
@@ -68,6 +68,7 @@ def read_graph(
     GraphError
         The file is missing, unreadable or too large for a GraphDef.
     """
+    path = Path(path)
     try:
         if path.stat().st_size > GRAPH_LIMIT:
             raise GraphError(path, "is larger than 2 GiB", "a GraphDef can't be")

@@ -79,7 +79,7 @@ def fetch_model(
     deadline: float | None = None,
     input_name: str | None = None,
     output_name: str | None = None,
-    labels: Path | None = None,
+    labels: Path | str | None = None,
 ) -> Fetched:
     """Bring a model into the store.
 
@@ -140,7 +140,8 @@ and '-'
     """
     store = store or Store.default()
     name, spec = _wanted(name, origin)
-    settings = _Settings(trusted, input_name, output_name, labels)
+    names = None if labels is None else Path(labels)
+    settings = _Settings(trusted, input_name, output_name, names)
     if origin is None and settings.change:
         raise UsageError("--input, --output and --labels need --from", "name what is to be fetched")
     settings.names()  # a broken file is found before a download

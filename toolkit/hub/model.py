@@ -82,13 +82,13 @@ class Model:
 
 
 def resolve_model(
-    argument: str | None = None, *, store: Store | None = None, trusted: bool = False
+    argument: str | Path | None = None, *, store: Store | None = None, trusted: bool = False
 ) -> Model:
     """Find the model a MODEL argument means.
 
     Parameters
     ----------
-    argument : str, optional
+    argument : str or Path, optional
         The bundled model's name, a name in the store, or the path of a ``.tar.gz``, ``.pb`` or
         ``.onnx`` file or of a SavedModel's folder; all but an ONNX file with ``+PROFILE`` behind it
         where an export of that profile is to be run, and ``+PROFILE`` alone of the default model.
@@ -103,6 +103,8 @@ def resolve_model(
     ModelNotFoundError
         There is none of that name.
     """
+    if isinstance(argument, Path):
+        argument = str(argument)
     store = store or Store.default()
     catalog = load_catalog()
     if argument is not None and (parts := _split_profile(argument)):

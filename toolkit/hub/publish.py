@@ -45,7 +45,7 @@ def convert_model(
     *,
     profile: str | Sequence[str] = DEFAULT_PROFILES,
     opset: int = DEFAULT_OPSET,
-    output: Path | None = None,
+    output: Path | str | None = None,
     store: Store | None = None,
     images: Mapping[str, NDArray[np.uint8]] | None = None,
     calibration: Calibration | None = None,
@@ -58,7 +58,7 @@ def convert_model(
     graph : FrozenGraph
     profile, opset, images, calibration, progress
         As in `toolkit.convert.convert_graph`.
-    output : Path, optional
+    output : Path or str, optional
         Where to put it; by default ``exported/<model>.<profile>.opset<N>.onnx`` in the store.
     store : Store, optional
         By default the user's.
@@ -83,7 +83,7 @@ def convert_model(
         calibration=calibration,
         progress=progress,
     )
-    path = output or store.exported / made.manifest.file
+    path = Path(output or store.exported / made.manifest.file)
     manifest = replace(made.manifest, file=path.name)
     if made.report.passed:
         with store.lock(graph.name):

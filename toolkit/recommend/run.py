@@ -23,7 +23,7 @@ from toolkit.bench.schema import BenchReport, BenchSettings
 from toolkit.bench.variants import Variant
 from toolkit.errors import BackendError
 from toolkit.evaluate.dataset import Dataset
-from toolkit.evaluate.run import run_evaluation
+from toolkit.evaluate.run import iterate_evaluation
 from toolkit.evaluate.schema import Evaluation, summarize
 from toolkit.files.atomic import discard
 from toolkit.host import available_cores, host_facts
@@ -59,7 +59,7 @@ def run_recommendation(
     *,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     subject: str = "person",
-    state_path: Path | None = None,
+    state_path: Path | str | None = None,
     command: Sequence[str] = (),
     store: Store | None = None,
     worker: Sequence[str] = WORKER,
@@ -78,7 +78,7 @@ def run_recommendation(
     limits : Limits
     subject : str
         Name or number of the label.
-    state_path : Path, optional
+    state_path : Path or str, optional
         Where to keep what is done, so that a call of the same inputs goes on there; by default in
         the store, under the inputs' hash. It is removed at the end.
     command : sequence of str
@@ -113,7 +113,11 @@ def run_recommendation(
             raise BackendError(f"nothing can be tried: {reasons[0] if reasons else 'no runtime'}")
         require_label(candidates, subject)
         state = State(inputs_of(candidates, photo, dataset_sha256, subject))
-        path = state_path or store.exported / "recommend" / f"{state.key[:16]}.json"
+        path = (
+            Path(state_path)
+            if state_path
+            else store.exported / "recommend" / f"{state.key[:16]}.json"
+        )
         timer = Timer(photo, folder, worker, stage)
         state = read_state(path, state.inputs)
         work = _Work(candidates, dataset, subject, cores, timer, stage, path, model, state)
@@ -366,7 +370,7 @@ class _Work:
             return
         log.info("judging %d kinds of masks on %d photos", len(missing), len(self.dataset.items))
         with self.stage("judging masks") as step:
-            for evaluation in run_evaluation(
+            for evaluation in iterate_evaluation(
                 self.dataset,
                 self.model,
                 missing,
