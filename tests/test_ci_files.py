@@ -18,7 +18,7 @@ import yaml
 from tests.conftest import ROOT
 from toolkit.bench.variants import parse_variant
 from toolkit.cli import app
-from toolkit.cli.console import Exit
+from toolkit.cli.exits import Exit
 
 FILES = (
     "docs/ci/gate/action.yml",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.console import (
-    Console,
+from toolkit.cli.console import Console
+from toolkit.cli.exits import guarded
+from toolkit.cli.options import (
     Images,
     Json,
     JsonOutput,
@@ -18,7 +19,6 @@ from toolkit.cli.console import (
     TimeLimit,
     TrustGraph,
     Verbose,
-    guarded,
 )
 
 if TYPE_CHECKING:

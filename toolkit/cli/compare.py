@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.console import Console, Exit, Json, Quiet, Verbose, guarded
+from toolkit.cli.console import Console
+from toolkit.cli.exits import Exit, guarded
+from toolkit.cli.options import Json, Quiet, Verbose
 
 if TYPE_CHECKING:
     from toolkit.bench.compare import CompareReport, Comparison

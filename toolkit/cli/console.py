@@ -1,125 +1,24 @@
-"""What every command shares: its common options, where text goes, and errors as exit codes.
-
-Results go to stdout, everything said on the way to stderr. A command is a plain function decorated
-with `guarded`; it makes a `Console` from its common options first.
-"""
+"""Where a command's text goes: results to stdout, everything said on the way to stderr."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
-
-from toolkit.errors import MissingDependencyError, ToolkitError
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
 log = logging.getLogger("toolkit")
-P = ParamSpec("P")
-
 DOCUMENT_VERSION = 1
 """Of what `--json` prints; raised when a field is removed, renamed or gets another meaning."""
-
-
-class Exit(IntEnum):
-    """Exit codes; the full list stands in the README."""
-
-    DONE = 0
-    CHECK_FAILED = 1
-    USAGE = 2
-    COULD_NOT_RUN = 3
-    INCONCLUSIVE = 4
-    INTERRUPTED = 130
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is done on the way.")]
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        "-m",
-        metavar="MODEL",
-        help="A name that `toolkit models` lists, or the path of a .tar.gz, .pb, .onnx or "
-        "SavedModel. Default: the official network if it is in the store, else the bundled one.",
-    ),
-]
-ModelArgument = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="MODEL",
-        help="A name that `toolkit models` lists, or the path of a .tar.gz, .pb, .onnx or "
-        "SavedModel. Default: the official network if it is in the store, else the bundled one.",
-        show_default=False,
-    ),
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(
-        "--threads",
-        min=1,
-        help="Threads for one photo. Default: the cores this process may use.",
-        show_default=False,
-    ),
-]
-Images = Annotated[
-    list[Path] | None,
-    typer.Argument(
-        metavar="IMAGE",
-        help="Photos to measure on. Default: the demo's photo, or a made-up one, at 1280x720.",
-        show_default=False,
-    ),
-]
-PortraitSubject = Annotated[
-    str | None,
-    typer.Option(
-        "--subject",
-        metavar="NAME|ID",
-        help="The label that stays sharp: one of the model's, as in cat or 8.  [default: person]",
-        show_default=False,
-    ),
-]
-SubjectOption = Annotated[
-    str,
-    typer.Option(
-        "--subject",
-        metavar="NAME|ID",
-        help="The label that stays sharp or is judged: one of the model's, as in cat or 8.",
-    ),
-]
-TimeLimit = Annotated[
-    float,
-    typer.Option(
-        "--time-limit",
-        metavar="SECONDS",
-        min=1,
-        help="How long one process may work; one that hangs is stopped then, and reported.",
-    ),
-]
-JsonOutput = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE.json",
-        help="Write every raw figure to this file; `toolkit report` makes a page of it.",
-    ),
-]
-TrustGraph = Annotated[
-    bool,
-    typer.Option("--trust-graph", help="Allow graph operations outside the allowlist."),
-]
 
 
 class Console:
@@ -248,55 +147,6 @@ def to_json(value: object) -> Any:
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
     return str(value) if isinstance(value, Path) else value
-
-
-def given(context: typer.Context, option: str) -> Any:
-    """Return what the command line says itself of an option that has a default, else None."""
-    source = context.get_parameter_source(option)
-    value = context.params[option]
-    return value if source is not None and source.name == "COMMANDLINE" else None
-
-
-def guarded(function: Callable[P, None]) -> Callable[P, None]:
-    """Turn the error family into one line on stderr and an exit code; bugs keep their traceback."""
-
-    @functools.wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            function(*args, **kwargs)
-        except ToolkitError as error:
-            typer.echo(f"toolkit: {_one_line(error)}", err=True)
-            raise typer.Exit(error.exit_code) from error
-        except ImportError as error:
-            missing = missing_library(error)
-            if missing is None:
-                raise
-            typer.echo(f"toolkit: {missing}", err=True)
-            raise typer.Exit(missing.exit_code) from error
-        except KeyboardInterrupt as error:
-            typer.echo("toolkit: interrupted; nothing half-written was left", err=True)
-            raise typer.Exit(Exit.INTERRUPTED) from error
-
-    return run
-
-
-def missing_library(error: ImportError) -> MissingDependencyError | None:
-    """Name the system library an import failed for; None where the import failed otherwise.
-
-    >>> print(missing_library(ImportError("libGL.so.1: cannot open shared object file: ...")))
-    system library libGL.so.1 is missing; on Debian and Ubuntu: apt-get install libgl1 libglib2.0-0
-    """
-    library, separator, _ = str(error).partition(": cannot open shared object file")
-    if not separator:
-        return None
-    return MissingDependencyError(
-        f"system library {library} is missing",
-        "on Debian and Ubuntu: apt-get install libgl1 libglib2.0-0",
-    )
-
-
-def _one_line(error: ToolkitError) -> str:
-    return " ".join(str(error).split())
 
 
 @contextmanager

@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.cli.console import (
-    Console,
-    Exit,
-    Json,
-    ModelArgument,
-    Quiet,
-    TrustGraph,
-    Verbose,
-    guarded,
-)
+from toolkit.cli.console import Console
+from toolkit.cli.exits import Exit, guarded
+from toolkit.cli.options import Json, ModelArgument, Quiet, TrustGraph, Verbose
 
 if TYPE_CHECKING:
     from toolkit.convert import Profile

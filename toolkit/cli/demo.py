@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.console import (
-    Console,
-    Exit,
+from toolkit.cli.console import Console
+from toolkit.cli.exits import Exit, guarded
+from toolkit.cli.options import (
     Json,
     ModelOption,
     Quiet,
@@ -18,7 +18,6 @@ from toolkit.cli.console import (
     Threads,
     TrustGraph,
     Verbose,
-    guarded,
 )
 from toolkit.host import limit_opencv
 

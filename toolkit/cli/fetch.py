@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.console import Console, Json, Quiet, TrustGraph, Verbose, guarded
+from toolkit.cli.console import Console
+from toolkit.cli.exits import guarded
+from toolkit.cli.options import Json, Quiet, TrustGraph, Verbose
 
 
 @guarded

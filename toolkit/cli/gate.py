@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.console import (
-    Console,
-    Exit,
+from toolkit.cli.console import Console
+from toolkit.cli.exits import Exit, guarded
+from toolkit.cli.gate_plan import plan_from
+from toolkit.cli.options import (
     Images,
     Json,
     JsonOutput,
@@ -23,9 +24,7 @@ from toolkit.cli.console import (
     TimeLimit,
     TrustGraph,
     Verbose,
-    guarded,
 )
-from toolkit.cli.gate_plan import plan_from
 from toolkit.errors import ToolkitError, UsageError
 
 if TYPE_CHECKING:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.cli.console import Console, Json, Quiet, Verbose, guarded, missing_library
+from toolkit.cli.console import Console
+from toolkit.cli.exits import guarded, missing_library
+from toolkit.cli.options import Json, Quiet, Verbose
 from toolkit.errors import MissingDependencyError
 
 if TYPE_CHECKING:

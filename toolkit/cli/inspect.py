@@ -7,15 +7,9 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from toolkit.cli.console import (
-    Console,
-    Json,
-    ModelArgument,
-    Quiet,
-    TrustGraph,
-    Verbose,
-    guarded,
-)
+from toolkit.cli.console import Console
+from toolkit.cli.exits import guarded
+from toolkit.cli.options import Json, ModelArgument, Quiet, TrustGraph, Verbose
 
 if TYPE_CHECKING:
     from pathlib import Path

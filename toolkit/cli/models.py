@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.console import Console, Json, Quiet, Verbose, guarded
+from toolkit.cli.console import Console
+from toolkit.cli.exits import guarded
+from toolkit.cli.options import Json, Quiet, Verbose
 
 if TYPE_CHECKING:
     from toolkit.hub.catalog import BundledModel, ModelSpec

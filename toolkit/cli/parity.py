@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.console import (
-    Console,
-    Exit,
+from toolkit.cli.console import Console, to_json
+from toolkit.cli.exits import Exit, guarded
+from toolkit.cli.options import (
     Json,
     ModelOption,
     Quiet,
@@ -17,8 +17,6 @@ from toolkit.cli.console import (
     Threads,
     TrustGraph,
     Verbose,
-    guarded,
-    to_json,
 )
 from toolkit.host import limit_opencv
 

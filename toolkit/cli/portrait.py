@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from toolkit.cli.console import (
-    Console,
-    Exit,
+from toolkit.cli.console import Console
+from toolkit.cli.exits import Exit, guarded
+from toolkit.cli.options import (
     Json,
     ModelOption,
     PortraitSubject,
@@ -18,7 +18,6 @@ from toolkit.cli.console import (
     TrustGraph,
     Verbose,
     given,
-    guarded,
 )
 from toolkit.cli.portrait_summary import RunSummary
 from toolkit.errors import UsageError

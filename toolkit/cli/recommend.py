@@ -9,17 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.cli.console import (
-    Console,
-    Exit,
-    Json,
-    ModelOption,
-    Quiet,
-    SubjectOption,
-    TrustGraph,
-    Verbose,
-    guarded,
-)
+from toolkit.cli.console import Console
+from toolkit.cli.exits import Exit, guarded
+from toolkit.cli.options import Json, ModelOption, Quiet, SubjectOption, TrustGraph, Verbose
 
 if TYPE_CHECKING:
     from toolkit.recommend.config import Config

@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.cli.console import (
-    Console,
-    Json,
-    ModelOption,
-    Quiet,
-    SubjectOption,
-    TrustGraph,
-    Verbose,
-    guarded,
-)
+from toolkit.cli.console import Console
+from toolkit.cli.exits import guarded
+from toolkit.cli.options import Json, ModelOption, Quiet, SubjectOption, TrustGraph, Verbose
 from toolkit.errors import UsageError
 from toolkit.host import limit_opencv
 

@@ -7,18 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.console import (
-    Console,
-    Exit,
-    Json,
-    ModelArgument,
-    Quiet,
-    Threads,
-    TrustGraph,
-    Verbose,
-    guarded,
-    to_json,
-)
+from toolkit.cli.console import Console, to_json
+from toolkit.cli.exits import Exit, guarded
+from toolkit.cli.options import Json, ModelArgument, Quiet, Threads, TrustGraph, Verbose
 
 if TYPE_CHECKING:
     from toolkit.verify import InputReport, VerifyReport

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from toolkit.cli.console import Console, Exit, given
+from toolkit.cli.console import Console
+from toolkit.cli.exits import Exit
+from toolkit.cli.options import given
 from toolkit.errors import UsageError
 from toolkit.host import limit_opencv
 
