@@ -64,7 +64,7 @@ def test_json_holds_everything(toolkit: Command, fetched: str, home: Path) -> No
         source.archive_sha256,
         "first use",
     )
-    assert mine["room"] == Store.default().size_on_disk(fetched) > 200_000
+    assert mine["size_on_disk"] == Store.default().size_on_disk(fetched) > 200_000
     assert models[CATALOG.bundled.name]["bundled"] is True
 
 
