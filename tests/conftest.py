@@ -1,7 +1,7 @@
 """Fixtures of the tests: small graphs, real photos, the command line.
 
 The empty store and the clean environment come from ``conftest.py`` at the root. Small networks come
-from ``models/made_up.py``; nothing here touches the network.
+from ``tests/support/made_up.py``; nothing here touches the network.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from models import deeplab, made_up
+from tests.support import made_up
 from toolkit.graphs import FrozenGraph
+from training import deeplab_graph
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,7 +51,7 @@ def tiny_graph(tmp_path_factory: pytest.TempPathFactory) -> FrozenGraph:
 def write_graph(path: Path, **options: int) -> FrozenGraph:
     """Write a graph of `made_up.build_graph`'s options to `path`."""
     pytest.importorskip("tensorflow", reason="building a graph needs the convert extra")
-    data = deeplab.serialize(made_up.build_graph(**options))  # type: ignore[arg-type]
+    data = deeplab_graph.serialize(made_up.build_graph(**options))  # type: ignore[arg-type]
     path.write_bytes(data)
     return FrozenGraph(name=path.stem, source=path, data=data)
 

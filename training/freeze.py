@@ -17,7 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.deeplab import (
+from toolkit.files.atomic import write_atomically
+from toolkit.graphs import import_tensorflow
+from training.architecture import BLOCKS, EPSILON, FINE_BLOCK, FINER_BLOCK
+from training.curve import draw
+from training.deeplab_graph import (
     build_deeplab,
     convolution,
     depthwise,
@@ -26,10 +30,6 @@ from models.deeplab import (
     pool,
     serialize,
 )
-from toolkit.files.atomic import write_atomically
-from toolkit.graphs import import_tensorflow
-from training.architecture import BLOCKS, EPSILON, FINE_BLOCK, FINER_BLOCK
-from training.curve import draw
 
 if TYPE_CHECKING:
     from tensorflow.compat.v1 import GraphDef

@@ -15,7 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.deeplab import (
+from models.training.layers import EPSILON
+from models.training.network import CROP, logits
+from toolkit.files.atomic import write_atomically
+from toolkit.graphs import import_tensorflow
+from training.deeplab_graph import (
     build_deeplab,
     convolution,
     depthwise,
@@ -24,10 +28,6 @@ from models.deeplab import (
     pool,
     serialize,
 )
-from models.training.layers import EPSILON
-from models.training.network import CROP, logits
-from toolkit.files.atomic import write_atomically
-from toolkit.graphs import import_tensorflow
 
 if TYPE_CHECKING:
     from tensorflow.compat.v1 import GraphDef

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import deeplab, made_up
 from tests.conftest import Command
 from tests.graphs.saved_models import make_net, photo, run, write_tf1, write_tf2
+from tests.support import made_up
 from tests.support.packing import member, write_archive
 from toolkit.graphs.network import INPUT, OUTPUT
 from toolkit.hub.store import Store
+from training import deeplab_graph
 
 pytestmark = pytest.mark.tensorflow
 
@@ -29,7 +30,7 @@ def renamed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for place, name in enumerate(node.input):
             node.input[place] = names.get(name, name)
     path = tmp_path_factory.mktemp("renamed") / "other.pb"
-    path.write_bytes(deeplab.serialize(graph_def))
+    path.write_bytes(deeplab_graph.serialize(graph_def))
     return path
 
 

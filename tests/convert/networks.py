@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from models import made_up
+from tests.support import made_up
 from toolkit.convert.deeplab import DeepLab
 from toolkit.convert.passes import PASSES
 from toolkit.convert.profiles import ALWAYS

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from models import made_up
 from tests.conftest import write_graph
+from tests.support import made_up
 from tests.zoo.family import member
 from toolkit.convert import PROFILES, conversion, profiles
 from toolkit.convert.inspection import LayoutReport, inspect_layout

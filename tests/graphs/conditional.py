@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from models import deeplab, made_up
+from tests.support import made_up
 from toolkit.graphs import FrozenGraph, import_tensorflow
+from training import deeplab_graph
 
 
 def conditional_graph(path: Path, *, control_flow: str) -> FrozenGraph:
@@ -38,6 +39,6 @@ def conditional_graph(path: Path, *, control_flow: str) -> FrozenGraph:
             inner, {"ImageTensor:0": chosen}, ["SemanticPredictions:0"], name="inner"
         )
         tf.identity(labels, name="SemanticPredictions")
-    data: bytes = deeplab.serialize(graph.as_graph_def())
+    data: bytes = deeplab_graph.serialize(graph.as_graph_def())
     path.write_bytes(data)
     return FrozenGraph(path.stem, path, data)

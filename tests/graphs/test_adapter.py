@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models import deeplab, made_up
 from tests.graphs.saved_models import LABELS, deeplab_like, photo, run, weights
+from tests.support import made_up
 from toolkit.errors import GraphError
 from toolkit.graphs import FrozenGraph, inspect_graph
 from toolkit.graphs.adapter import Adaptation, adapt_graph
 from toolkit.graphs.network import INPUT, OUTPUT
 from toolkit.verify import verify_model
+from training import deeplab_graph
 
 pytestmark = pytest.mark.tensorflow
 
@@ -26,7 +27,7 @@ def graph_of(build: Callable[[Any], Any]) -> FrozenGraph:
 
     with tf.Graph().as_default() as graph:
         build(tf)
-    return FrozenGraph("net", Path("net.pb"), deeplab.serialize(graph.as_graph_def()))
+    return FrozenGraph("net", Path("net.pb"), deeplab_graph.serialize(graph.as_graph_def()))
 
 
 def placeholder(tf: Any, dtype: str = "float32", shape: Any = (1, None, None, 3)) -> Any:
@@ -55,13 +56,13 @@ def check(adapted: Adaptation, crop: tuple[int, int]) -> None:
 
 def test_other_names_alone_change_no_label() -> None:
     graph_def = made_up.build_graph(crop=65, width=4)
-    original = deeplab.serialize(graph_def)
+    original = deeplab_graph.serialize(graph_def)
     names = {"ImageTensor": "photo", "SemanticPredictions": "out"}
     for node in graph_def.node:
         node.name = names.get(node.name, node.name)
         for place, name in enumerate(node.input):
             node.input[place] = names.get(name, name)
-    renamed = FrozenGraph("net", Path("net.pb"), deeplab.serialize(graph_def))
+    renamed = FrozenGraph("net", Path("net.pb"), deeplab_graph.serialize(graph_def))
     adapted = adapt_graph(renamed, input_name="photo:0", output_name="out")
     assert adapted.changes == ()
     assert (adapted.input, adapted.output) == ("photo:0", "out:0")

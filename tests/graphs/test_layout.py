@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models import made_up
+from tests.support import made_up
 from toolkit.graphs import describe_graph, describe_normal_form, import_tensorflow, normal_form
 
 pytestmark = pytest.mark.tensorflow

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.deeplab import serialize
 from models.training.freeze import BACKGROUND, LABELS, PERSON, Weights, freeze, picture
 from models.training.network import CROP, logits
+from training.deeplab_graph import serialize
 
 pytestmark = pytest.mark.tensorflow
 

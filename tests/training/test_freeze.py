@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.deeplab import serialize
 from tests.training.weights import made_up_weights
 from toolkit.graphs import inspect_graph, read_graph
 from training.curve import draw
+from training.deeplab_graph import serialize
 from training.freeze import BACKGROUND, LABELS, NEVER, PERSON, freeze
 
 CROP = 65

@@ -15,8 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.deeplab import build_deeplab, convolution, depthwise, enlarge, normalization, pool
 from toolkit.graphs import import_tensorflow
+from training.deeplab_graph import (
+    build_deeplab,
+    convolution,
+    depthwise,
+    enlarge,
+    normalization,
+    pool,
+)
 
 if TYPE_CHECKING:
     from tensorflow.compat.v1 import GraphDef
