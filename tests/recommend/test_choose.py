@@ -10,8 +10,8 @@ from statistics import median
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.bench.pareto import dominators
 from toolkit.recommend.choose import Figures, choose
+from toolkit.stats.pareto import dominators
 
 ROUNDS = 8
 times = st.lists(st.integers(1, 40).map(float), min_size=ROUNDS, max_size=ROUNDS)

@@ -233,3 +233,11 @@ def _per_round(
         for process in reference.rounds
         if mine.get(process.round)
     ]
+
+
+def times_by_round(variant: VariantTimes, photo: int) -> dict[int, float]:
+    """Return each process's median time of the whole in nanoseconds, by its round's number."""
+    # a time of 0 has no ratio; the clock's smallest step stands in
+    return {
+        process.round: max(process_median(process, photo, WHOLE), 1.0) for process in variant.rounds
+    }

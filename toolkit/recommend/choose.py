@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from toolkit.bench.pareto import TimesByRound, ratio_interval
 from toolkit.stats.intervals import FEWEST_PAIRS, Interval, paired_interval
+from toolkit.stats.pareto import TimesByRound, ratio_interval
 
 Outcome = Literal["chosen", "none", "inconclusive"]
 

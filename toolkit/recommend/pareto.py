@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import median
 
-from toolkit.bench.pareto import TimesByRound, dominators, times_by_round
 from toolkit.bench.schema import VariantTimes
-from toolkit.bench.statistics import process_median
+from toolkit.bench.statistics import process_median, times_by_round
 from toolkit.evaluate.schema import Evaluation, VariantQuality
 from toolkit.recommend.candidates import Candidate
 from toolkit.recommend.choose import Figures
 from toolkit.recommend.schema import ParetoPoint, Pruned
 from toolkit.recommend.state import Timed
+from toolkit.stats.pareto import TimesByRound, dominators
 
 
 def untimed(candidates: Sequence[Candidate], timed: Timed) -> list[Pruned]:

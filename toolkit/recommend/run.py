@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from toolkit.bench.pareto import TimesByRound, times_by_round
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.processes import WORKER
 from toolkit.bench.schema import BenchReport, BenchSettings
+from toolkit.bench.statistics import times_by_round
 from toolkit.bench.variants import Variant
 from toolkit.errors import BackendError
 from toolkit.evaluate.dataset import Dataset
@@ -48,6 +48,7 @@ from toolkit.recommend.timing import (
     hopeless,
     unseen,
 )
+from toolkit.stats.pareto import TimesByRound
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from toolkit.bench.pareto import times_by_round
 from toolkit.bench.photos import BenchPhoto
 from toolkit.bench.prepared import PreparedVariant
 from toolkit.bench.run import GIVE_UP, BenchRun
 from toolkit.bench.schema import BenchSettings
+from toolkit.bench.statistics import times_by_round
 from toolkit.recommend.candidates import Candidate
 from toolkit.recommend.state import Timed
 

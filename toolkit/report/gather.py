@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from statistics import median
 
-from toolkit.bench.pareto import dominators, times_by_round
 from toolkit.bench.schema import MEASURED_STAGES, WHOLE, BenchReport, Round, VariantTimes
-from toolkit.bench.statistics import process_median, summarize
+from toolkit.bench.statistics import process_median, summarize, times_by_round
 from toolkit.evaluate.schema import Evaluation, VariantQuality
 from toolkit.evaluate.schema import summarize as summarize_quality
 from toolkit.report.view import (
@@ -24,6 +23,7 @@ from toolkit.report.view import (
     VerdictView,
 )
 from toolkit.stats.intervals import LEVEL, paired_interval
+from toolkit.stats.pareto import dominators
 
 SHOWN = ("first", *MEASURED_STAGES)
 """Stages of a photo, in the order of the work; ``load`` comes before any photo."""

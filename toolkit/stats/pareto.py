@@ -1,24 +1,14 @@
-"""Which of several is needless: another is at least as good, and faster beyond the noise."""
+"""Pareto dominance: another is at least as good, and faster beyond the noise."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from toolkit.bench.schema import WHOLE, VariantTimes
-from toolkit.bench.statistics import process_median
 from toolkit.stats.intervals import LEVEL, Interval, paired_interval
 
 TimesByRound = Mapping[int, float]
 """A variant's time in each round, by the round's number; above 0."""
-
-
-def times_by_round(variant: VariantTimes, photo: int) -> dict[int, float]:
-    """Return each process's median time of the whole in nanoseconds, by its round's number."""
-    # a time of 0 has no ratio; the clock's smallest step stands in
-    return {
-        process.round: max(process_median(process, photo, WHOLE), 1.0) for process in variant.rounds
-    }
 
 
 def ratio_interval(
@@ -43,7 +33,7 @@ def ratio_interval(
 
 
 def dominators(times: Sequence[TimesByRound], quality: Sequence[float]) -> tuple[int | None, ...]:
-    """Say of each variant which other one makes it needless.
+    """Say of each variant which other one dominates it.
 
     It is dominated where another's quality is at least as high, its median time is smaller, and the
     interval of the ratio of their times, round by round, says that it is faster. The level of the
@@ -60,7 +50,7 @@ def dominators(times: Sequence[TimesByRound], quality: Sequence[float]) -> tuple
     Returns
     -------
     tuple of (int or None)
-        The place of the fastest that dominates it; None: it is on the frontier.
+        The place of the fastest that dominates it; None: it is on the Pareto front.
 
     Examples
     --------
