@@ -22,7 +22,7 @@ from toolkit.bench.statistics import summarize
 from toolkit.bench.variants import Variant
 from toolkit.errors import BackendError, ToolkitError
 from toolkit.files.atomic import write_atomically
-from toolkit.graphs import FrozenGraph, import_tensorflow
+from toolkit.graphs import FrozenGraph, import_tensorflow, load_graph
 from toolkit.host import available_cores
 from toolkit.hub.catalog import load_catalog
 from toolkit.hub.fetch import fetch_model
@@ -131,7 +131,7 @@ def run_demo(
             tell(steps[-1])
 
     found = dataclasses.replace(_fetch(model, store, record), trusted=trusted)
-    graph = found.graph(store)
+    graph = load_graph(found.graph(store))
     threads = threads or available_cores()
     with TfBackend(graph, threads=threads) as reference:
         crop = reference.network.crop

@@ -16,7 +16,6 @@ from toolkit.convert import PROFILES
 from toolkit.convert.calibration import Calibration
 from toolkit.convert.conversion import export_graph
 from toolkit.errors import BackendError, ExportError
-from toolkit.graphs import inspect_graph
 from toolkit.portrait import make_portrait
 
 pytestmark = pytest.mark.tensorflow
@@ -31,13 +30,10 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("profiles")
     graph = write_graph(folder / "net.pb", crop=97, width=24, classes=17, seed=5, hand_set=True)
     paths = {}
-    network = inspect_graph(graph).network
     seen = Calibration(tuple(photo(*size, seed=4) for size in SIZES), ())
     for name, profile in PROFILES.items():
         paths[name] = folder / f"{name}.onnx"
-        export = export_graph(
-            graph, network, 18, profile, calibration=seen if profile.quantized else None
-        )
+        export = export_graph(graph, profile, calibration=seen if profile.quantized else None)
         paths[name].write_bytes(export.content)
     return paths
 

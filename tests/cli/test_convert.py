@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tf2onnx
 
 from tests.conftest import Command, write_graph
+from tests.graphs.conditional import conditional_graph
 from toolkit.convert import PROFILES
 from toolkit.hub.catalog import load_catalog
 from toolkit.hub.store import Store
@@ -97,3 +102,65 @@ def test_a_profile_in_bytes_without_photos_is_a_usage_error(toolkit: Command) ->
     done = toolkit("convert", "mnv2_dm05_person", "--profile", "int8")
     assert done.code == 2
     assert "needs photos to be calibrated on; add --calibrate DIR" in done.stderr
+
+
+class Counts:
+    """How often a graph is parsed, and by which modules of the toolkit it is imported."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        import tensorflow as tf
+
+        self.parsed = 0
+        self.imports: Counter[str] = Counter()
+        self.conversions = 0
+        self._graph_def = tf.compat.v1.GraphDef
+        import_graph_def, from_graph_def = tf.import_graph_def, tf2onnx.convert.from_graph_def
+
+        def counted_import(*args: Any, **options: Any) -> Any:
+            importer = sys._getframe(1).f_globals["__name__"]
+            if importer.startswith("toolkit."):  # tf2onnx imports what it is given by itself
+                self.imports[importer] += 1
+            return import_graph_def(*args, **options)
+
+        def counted_conversion(*args: Any, **options: Any) -> Any:
+            self.conversions += 1
+            return from_graph_def(*args, **options)
+
+        monkeypatch.setattr(tf.compat.v1, "GraphDef", self)
+        monkeypatch.setattr(tf, "import_graph_def", counted_import)
+        monkeypatch.setattr(tf2onnx.convert, "from_graph_def", counted_conversion)
+
+    def __call__(self) -> Any:
+        self.parsed += 1
+        return self._graph_def()
+
+    def FromString(self, data: bytes) -> Any:  # noqa: N802 - protobuf's name
+        self.parsed += 1
+        return self._graph_def.FromString(data)
+
+
+@pytest.mark.parametrize(
+    ("layout", "shape_inferences"),
+    [("straight", 1), ("with a choice, which exact refuses", 3)],
+)
+def test_a_graph_is_parsed_imported_and_given_to_tf2onnx_once(
+    toolkit: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    layout: str,
+    shape_inferences: int,
+) -> None:
+    path = tmp_path / "net.pb"
+    if layout == "straight":
+        write_graph(path, crop=65, width=8, seed=7)
+    else:
+        conditional_graph(path, control_flow="v1")
+    counts = Counts(monkeypatch)
+    assert toolkit("convert", path, "--quiet").code == 0
+    assert counts.parsed == 1
+    # normal form is imported for its shapes alone
+    assert counts.imports == {
+        "toolkit.graphs.contract": 1,
+        "toolkit.graphs.normal_form": shape_inferences,
+    }
+    assert counts.conversions == 1

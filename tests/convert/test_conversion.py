@@ -21,7 +21,7 @@ from toolkit.convert import read_manifest
 from toolkit.convert.conversion import OPSETS, Export, export_graph
 from toolkit.convert.profiles import PROFILES
 from toolkit.errors import ConversionError, ExportError, UsageError
-from toolkit.graphs import FrozenGraph, inspect_graph
+from toolkit.graphs import FrozenGraph
 from toolkit.hub.publish import convert_model
 from toolkit.hub.store import Store
 from toolkit.parity import compare_label_maps
@@ -34,7 +34,7 @@ PLAIN = PROFILES["plain"]
 
 @pytest.fixture(scope="module")
 def export(tiny_graph: FrozenGraph) -> bytes:
-    return export_graph(tiny_graph, inspect_graph(tiny_graph).network, 18, PLAIN).content
+    return export_graph(tiny_graph, PLAIN).content
 
 
 def test_the_export_lies_in_the_store_with_a_manifest_that_describes_it(
@@ -59,7 +59,7 @@ def test_the_export_lies_in_the_store_with_a_manifest_that_describes_it(
 
 @pytest.mark.parametrize("opset", [OPSETS[0], 13, OPSETS[-1]])
 def test_opsets_are_what_was_asked_for(tiny_graph: FrozenGraph, opset: int) -> None:
-    content = export_graph(tiny_graph, inspect_graph(tiny_graph).network, opset, PLAIN).content
+    content = export_graph(tiny_graph, PLAIN, opset).content
     assert [entry.version for entry in onnx.load_from_string(content).opset_import] == [opset]
     assert verify_model(tiny_graph, export=content).passed
 
@@ -75,12 +75,11 @@ def test_another_process_with_another_hash_seed_gives_the_same_bytes(
 ) -> None:
     script = (
         "import hashlib, sys; from pathlib import Path\n"
-        "from toolkit.graphs import read_graph, inspect_graph\n"
+        "from toolkit.graphs import read_graph\n"
         "from toolkit.convert.conversion import export_graph\n"
         "graph = read_graph(Path(sys.argv[1]))\n"
         "from toolkit.convert.profiles import PROFILES\n"
-        "network = inspect_graph(graph).network\n"
-        "content = export_graph(graph, network, 18, PROFILES['plain']).content\n"
+        "content = export_graph(graph, PROFILES['plain']).content\n"
         "print(hashlib.sha256(content).hexdigest())\n"
     )
     printed = subprocess.run(
@@ -105,7 +104,7 @@ def test_a_graph_of_another_width_and_label_count_converts(tmp_path: Path) -> No
 def test_an_export_that_disagrees_is_not_put_in_place(
     tiny_graph: FrozenGraph, export: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = Export(with_other_bias(export), {})
+    broken = Export(with_other_bias(export), PROFILES["exact"], {})
     monkeypatch.setattr("toolkit.convert.conversion.export_graph", lambda *_, **__: broken)
     target = tmp_path / "bad.onnx"
     made = convert_model(tiny_graph, output=target)
@@ -178,10 +177,8 @@ def test_a_profile_that_is_none_is_a_usage_error(tiny_graph: FrozenGraph) -> Non
 def test_a_lossy_export_that_is_broken_is_not_put_in_place(
     other_graph: FrozenGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    content = export_graph(
-        other_graph, inspect_graph(other_graph).network, 18, PROFILES["stride16"]
-    ).content
-    broken = Export(with_other_bias(content), {})
+    made_well = export_graph(other_graph, PROFILES["stride16"])
+    broken = dataclasses.replace(made_well, content=with_other_bias(made_well.content))
     monkeypatch.setattr("toolkit.convert.conversion.export_graph", lambda *_, **__: broken)
     made = convert_model(other_graph, profile="stride16", output=tmp_path / "bad.onnx")
     assert not made.published

@@ -16,7 +16,7 @@ from toolkit.convert.editor import Editor
 from toolkit.convert.passes import PASSES
 from toolkit.convert.repairs import by_factor
 from toolkit.errors import ConversionError
-from toolkit.graphs import FrozenGraph, inspect_graph
+from toolkit.graphs import FrozenGraph
 
 pytestmark = pytest.mark.tensorflow
 
@@ -39,7 +39,7 @@ def test_a_map_enlarged_by_a_rounded_factor_has_the_size_that_is_meant() -> None
     """21 times float32(41 / 21) is less than 41, and shapes are inferred rounded down."""
     export = Export(crop=(321, 321), decoder_stride=8, min_resize=321, max_resize=321)
     graph = FrozenGraph("decoder", Path("decoder.pb"), serialize(build(export)))
-    model = onnx_model(graph, inspect_graph(graph).network)
+    model = onnx_model(graph)
     editor = Editor(model)
     scales = editor.add_constant(np.array([1, 1, 41 / 21, 41 / 21], np.float32))
     for node in editor.nodes("Resize"):

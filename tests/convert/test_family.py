@@ -23,7 +23,7 @@ from toolkit.backends.tf import Reference, TfBackend
 from toolkit.convert.conversion import onnx_model
 from toolkit.convert.profiles import PROFILES
 from toolkit.errors import ConversionError
-from toolkit.graphs import FrozenGraph, GraphContract, inspect_graph
+from toolkit.graphs import FrozenGraph, GraphContract, LoadedGraph, load_graph
 from toolkit.parity import compare_label_maps
 
 pytestmark = pytest.mark.tensorflow
@@ -65,9 +65,8 @@ def members() -> list[Any]:
 
 
 @functools.cache
-def frozen(name: str) -> tuple[FrozenGraph, GraphContract]:
-    graph = FrozenGraph(name, Path(f"{name}.pb"), member(name))
-    return graph, inspect_graph(graph)
+def loaded(name: str) -> LoadedGraph:
+    return load_graph(FrozenGraph(name, Path(f"{name}.pb"), member(name)))
 
 
 def photos(contract: GraphContract) -> dict[str, NDArray[np.uint8]]:
@@ -92,11 +91,12 @@ def expected_reason(name: str, profile: str) -> str | None:
 
 @pytest.mark.parametrize("name", members())
 def test_every_profile_that_applies_gives_tf1s_labels(name: str) -> None:
-    graph, contract = frozen(name)
+    graph = loaded(name)
+    contract = graph.contract
     assert contract.network.crop == FAMILY[name].crop
     assert len(contract.network.labels) == FAMILY[name].labels
     assert contract.network.resizes == (FAMILY[name].max_resize is not None)
-    base = onnx_model(graph, contract.network)
+    base = onnx_model(graph)
     images = photos(contract)
     with TfBackend(graph, threads=2) as reference:
         expected = {key: reference.refer(image) for key, image in images.items()}

@@ -29,7 +29,7 @@ from toolkit.convert.quantize import (
     quantize,
 )
 from toolkit.errors import InputFileError, ModelNotFoundError, PhotoError, UsageError
-from toolkit.graphs import FrozenGraph, inspect_graph
+from toolkit.graphs import FrozenGraph
 from toolkit.hub.exports import ensure_export
 from toolkit.hub.model import Model
 from toolkit.hub.origin import calibration_of
@@ -52,8 +52,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> FrozenGraph:
 
 @pytest.fixture(scope="module")
 def quantized(graph: FrozenGraph) -> bytes:
-    network = inspect_graph(graph).network
-    return export_graph(graph, network, 18, PROFILES["int8"], calibration=SEEN).content
+    return export_graph(graph, PROFILES["int8"], calibration=SEEN).content
 
 
 @given(networks, st.randoms(use_true_random=False))
@@ -112,8 +111,7 @@ def test_layers_left_float_run_in_float(
     graph: FrozenGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """ONNX Runtime runs float convolutions between quantization nodes in bytes."""
-    network = inspect_graph(graph).network
-    model = onnx.load_from_string(export_graph(graph, network, 18, PROFILES["fast"]).content)
+    model = onnx.load_from_string(export_graph(graph, PROFILES["fast"]).content)
     monkeypatch.setattr("toolkit.convert.quantize.MOST_FLOAT", 0.4)
     result, found = quantize(model, SEEN)
     assert found.float_layers
@@ -131,8 +129,7 @@ def test_layers_left_float_run_in_float(
 
 @pytest.mark.tensorflow
 def test_shares_of_multiply_adds_are_counted(graph: FrozenGraph) -> None:
-    network = inspect_graph(graph).network
-    model = onnx.load_from_string(export_graph(graph, network, 18, PROFILES["fast"]).content)
+    model = onnx.load_from_string(export_graph(graph, PROFILES["fast"]).content)
     shares = multiply_adds(model, photo(97, 97, seed=1))
     assert sum(shares.values()) == pytest.approx(1)
     assert set(shares) == {node.name for node in model.graph.node if node.op_type == "Conv"}
@@ -159,10 +156,7 @@ def test_weights_are_signed_bytes_of_seven_bits_per_channel(quantized: bytes) ->
 def test_masks_in_bytes_are_those_of_the_float_network(
     graph: FrozenGraph, quantized: bytes
 ) -> None:
-    network = inspect_graph(graph).network
-    exact = Runner(
-        onnx.load_from_string(export_graph(graph, network, 18, PROFILES["fast"]).content)
-    )
+    exact = Runner(onnx.load_from_string(export_graph(graph, PROFILES["fast"]).content))
     found = Runner(onnx.load_from_string(quantized))
     for size in [(97, 97), (33, 60), (1, 1)]:
         image = photo(*size, seed=9)
@@ -172,8 +166,7 @@ def test_masks_in_bytes_are_those_of_the_float_network(
 
 @pytest.mark.tensorflow
 def test_the_same_photos_give_the_same_bytes(graph: FrozenGraph, quantized: bytes) -> None:
-    network = inspect_graph(graph).network
-    again = export_graph(graph, network, 18, PROFILES["int8"], calibration=SEEN).content
+    again = export_graph(graph, PROFILES["int8"], calibration=SEEN).content
     assert again == quantized
 
 

@@ -8,7 +8,15 @@ import pytest
 
 from tests.conftest import write_graph
 from toolkit.errors import GraphError
-from toolkit.graphs import FrozenGraph, inspect_graph, read_graph
+from toolkit.graphs import (
+    FrozenGraph,
+    import_tensorflow,
+    inspect_graph,
+    load_graph,
+    normal_form,
+    parse_graph,
+    read_graph,
+)
 
 pytestmark = pytest.mark.tensorflow
 
@@ -39,8 +47,6 @@ def test_a_graph_that_writes_files_is_refused_unless_trusted(tmp_path: Path) -> 
 
 
 def test_a_forbidden_operation_inside_a_function_is_found(tiny_graph: FrozenGraph) -> None:
-    from toolkit.graphs import parse_graph
-
     graph_def = parse_graph(tiny_graph)
     function = graph_def.library.function.add()
     function.signature.name = "hidden"
@@ -60,8 +66,6 @@ def test_bytes_that_are_no_graph_are_named(data: bytes, message: str) -> None:
 
 
 def test_other_tensors_are_refused(tiny_graph: FrozenGraph) -> None:
-    from toolkit.graphs import parse_graph
-
     graph_def = parse_graph(tiny_graph)
     next(n for n in graph_def.node if n.name == "SemanticPredictions").name = "Other"
     with pytest.raises(GraphError, match="has no tensor SemanticPredictions:0"):
@@ -104,3 +108,19 @@ def test_more_values_than_memory_holds_are_refused_before_a_run() -> None:
     graph = FrozenGraph("huge", Path("huge.pb"), loaded.as_graph_def().SerializeToString())
     with pytest.raises(GraphError, match="more than memory holds"):
         inspect_graph(graph)
+
+
+def test_a_loaded_graph_stands_for_its_bytes_whatever_is_made_of_it(
+    tiny_graph: FrozenGraph,
+) -> None:
+    loaded = load_graph(tiny_graph)
+    assert load_graph(loaded) is loaded
+    assert inspect_graph(loaded) is loaded.contract
+    assert (loaded.name, loaded.sha256) == (tiny_graph.name, tiny_graph.sha256)
+    for rounding in (True, False):
+        normal_form(
+            loaded.graph_def, loaded.contract.network.crop, loaded.source, rounding=rounding
+        )
+    assert loaded.graph_def == parse_graph(tiny_graph)
+    with pytest.raises(RuntimeError, match="finalized"), loaded.tf_graph.as_default():
+        import_tensorflow().constant(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.convert.conversion import DEFAULT_OPSET, export_graph
+from toolkit.convert.conversion import export_graph
 from toolkit.convert.manifest import read_manifest
 from toolkit.convert.profiles import find_profile
 from toolkit.graphs import inspect_graph, read_graph
@@ -22,9 +22,8 @@ LIMIT = 3_000_000
 def test_the_committed_export_is_what_the_committed_graph_converts_to() -> None:
     bundled = load_catalog().bundled
     graph = read_graph(bundled.graph, name=bundled.name)
-    network = inspect_graph(graph).network
-    assert network == bundled.network
-    made = export_graph(graph, network, DEFAULT_OPSET, find_profile("plain-logits"))
+    assert inspect_graph(graph).network == bundled.network
+    made = export_graph(graph, find_profile("plain-logits"))
     assert made.content == bundled.onnx.read_bytes()
 
 

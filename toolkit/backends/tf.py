@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from toolkit.backends.base import Closing, check_provider
 from toolkit.backends.export import check_size, margin_of
 from toolkit.errors import BackendError, GraphError
-from toolkit.graphs import FrozenGraph, import_tensorflow, inspect_graph, parse_graph
+from toolkit.graphs import FrozenGraph, import_tensorflow, load_graph
 from toolkit.graphs.network import INPUT, OUTPUT
 from toolkit.inference import Capabilities, Segmentation
 
@@ -42,7 +42,8 @@ class TfBackend(Closing):
     Parameters
     ----------
     artifact : FrozenGraph
-        Checked for its contract and operations before it is loaded.
+        Checked for its contract and operations before it is run; one that is loaded already, see
+        `toolkit.graphs.load_graph`, is not loaded again.
     threads : int
         Size of TensorFlow's intra-op pool. Operations run one after the other, as the graph is a
         chain.
@@ -69,21 +70,19 @@ class TfBackend(Closing):
             raise TypeError("the tf backend runs a frozen graph, not a path")
         check_provider(self.name, provider, [self.provider])
         tf = import_tensorflow()
-        self.graph = artifact
-        self.contract = inspect_graph(artifact)
+        graph = load_graph(artifact)
+        self.source = graph.source
+        self.contract = graph.contract
         self.network = self.contract.network
         self.version: str = tf.__version__
         self.threads = threads
         self._errors: type[Exception] = tf.errors.OpError
-        loaded = tf.Graph()
-        with loaded.as_default():
-            tf.import_graph_def(parse_graph(artifact), name="")
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=threads,
             inter_op_parallelism_threads=1,
             device_count={"GPU": 0},  # by default it takes one where it finds one
         )
-        self._session = tf.compat.v1.Session(graph=loaded, config=config)
+        self._session = tf.compat.v1.Session(graph=graph.tf_graph, config=config)
 
     def infer(
         self, image: NDArray[np.uint8], *, subject: int | None = None, margin: bool = False
@@ -120,7 +119,7 @@ class TfBackend(Closing):
             or not np.array_equal(flat.argmax(axis=1)[origin], labels[0])
         ):
             raise GraphError(
-                self.graph.source,
+                self.source,
                 "what follows its ArgMax changes labels, so near-ties can't be told",
             )
         best = np.partition(flat, -2, axis=1)[:, -2:]
@@ -130,12 +129,12 @@ class TfBackend(Closing):
     def _run(
         self, fetches: str | list[str], image: NDArray[np.uint8], feed: dict[str, Any] | None = None
     ) -> Any:
-        check_size(self.graph.source, image, self.network)
+        check_size(self.source, image, self.network)
         try:
             return self._session.run(fetches, {INPUT.name: image[np.newaxis], **(feed or {})})
         except self._errors as error:
             reason = str(error).splitlines()[0]
-            raise BackendError(f"TensorFlow failed on {self.graph.source}: {reason}") from error
+            raise BackendError(f"TensorFlow failed on {self.source}: {reason}") from error
 
     def close(self) -> None:
         """Free the session."""

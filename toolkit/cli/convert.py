@@ -81,7 +81,7 @@ def convert_command(
     from toolkit.convert.calibration import read_calibration
     from toolkit.convert.profiles import WITH_LOGITS
     from toolkit.errors import UsageError
-    from toolkit.graphs import inspect_graph
+    from toolkit.graphs import load_graph
     from toolkit.hub.model import resolve_model
     from toolkit.hub.publish import convert_model
     from toolkit.verify import photo_inputs
@@ -97,8 +97,8 @@ def convert_command(
     if found.kind == "onnx":
         raise UsageError(f"{found.path} is an ONNX file already", "give a .pb, a .tar.gz or a name")
     console.say(f"model {found.name}: {found.about}")
-    graph = found.graph()
-    crop = inspect_graph(graph).network.crop
+    graph = load_graph(found.graph())
+    crop = graph.contract.network.crop
     asked = profile or found.profile
     names = (asked,) if asked else DEFAULT_PROFILES
     calibration = None

@@ -48,7 +48,7 @@ def verify_command(
 
     Example: `toolkit verify mnv2_dm05_person --image photo.jpg`
     """
-    from toolkit.graphs import inspect_graph
+    from toolkit.graphs import load_graph
     from toolkit.hub.exports import find_export
     from toolkit.hub.model import resolve_model
     from toolkit.verify import photo_inputs, verify_model
@@ -60,9 +60,10 @@ def verify_command(
     export = onnx or find_export(found, graph)
     console.say(f"export {export}" if export else "no export of this graph yet: TF1 only")
     with console.progress("verifying") as progress:
+        loaded = load_graph(graph)
         report = verify_model(
-            graph,
-            images=photo_inputs(image or [], inspect_graph(graph).network.crop),
+            loaded,
+            images=photo_inputs(image or [], loaded.contract.network.crop),
             export=export,
             threads=threads,
             progress=progress,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -31,13 +33,12 @@ from toolkit.errors import (
 )
 from toolkit.graphs import (
     FrozenGraph,
+    LoadedGraph,
     import_tensorflow,
-    inspect_graph,
+    load_graph,
     normal_form,
-    parse_graph,
 )
 from toolkit.graphs.network import INPUT, OUTPUT, Network
-from toolkit.graphs.operations import FAKE_QUANTIZATION
 from toolkit.parity import NEAR_TIE
 from toolkit.verify import VerifyReport, synthetic_images, verify_model
 
@@ -120,43 +121,28 @@ def convert_graph(
     """
     if opset not in OPSETS:
         raise UsageError(f"opset {opset} is out of range", f"choose {OPSETS[0]} to {OPSETS[-1]}")
-    chosen_profiles = [
-        find_profile(name) for name in ([profile] if isinstance(profile, str) else profile)
-    ]
-    for chosen in chosen_profiles:
-        _check_fit(chosen, opset, calibration)
-    contract = inspect_graph(graph)
-    network = contract.network
-    if chosen_profiles[0].quantized and calibration is None and not contract.fake_quantized:
+    names = [profile] if isinstance(profile, str) else profile
+    profiles = [find_profile(name) for name in names]
+    for each in profiles:
+        _check_fit(each, opset, calibration)
+    loaded = load_graph(graph)
+    network = loaded.contract.network
+    if profiles[0].quantized and calibration is None and not loaded.contract.fake_quantized:
         raise UsageError(
-            f"profile {chosen_profiles[0].name} needs photos to be calibrated on",
+            f"profile {profiles[0].name} needs photos to be calibrated on",
             "add --calibrate DIR",
         )
-    for place, chosen in enumerate(chosen_profiles, start=1):
-        try:
-            export = export_graph(
-                graph, network, opset, chosen, calibration=calibration, progress=progress
-            )
-            break
-        except ConversionError as error:
-            if place == len(chosen_profiles):
-                raise
-            log.warning(
-                "profile %s: %s; taking %s (toolkit inspect MODEL says more)",
-                chosen.name,
-                error.problem,
-                chosen_profiles[place].name,
-            )
+    export = _first_export(loaded, profiles, opset, calibration, progress)
     content = export.content
-    report = verify_model(graph, images=images, export=content, progress=progress)
+    report = verify_model(loaded, images=images, export=content, progress=progress)
     manifest = Manifest(
-        file=export_name(graph.name, chosen.name, opset),
+        file=export_name(graph.name, export.profile.name, opset),
         sha256=hashlib.sha256(content).hexdigest(),
         size=len(content),
         model=graph.name,
         source_graph_sha256=graph.sha256,
-        profile=chosen.name,
-        passes=chosen.passes,
+        profile=export.profile.name,
+        passes=export.profile.passes,
         skipped=export.skipped,
         opset=opset,
         input=INPUT.name,
@@ -177,15 +163,15 @@ def convert_graph(
     return VerifiedExport(content, manifest, report)
 
 
-def _check_fit(chosen: Profile, opset: int, calibration: Calibration | None) -> None:
-    """Refuse an opset or photos that a profile has no use for, or the lack of them."""
-    if chosen.quantized and opset < LEAST_OPSET:
+def _check_fit(profile: Profile, opset: int, calibration: Calibration | None) -> None:
+    """Refuse an opset or photos that a profile has no use for."""
+    if profile.quantized and opset < LEAST_OPSET:
         raise UsageError(
-            f"profile {chosen.name} can't be written in opset {opset}",
+            f"profile {profile.name} can't be written in opset {opset}",
             f"choose {LEAST_OPSET} to {OPSETS[-1]}",
         )
-    if calibration and not chosen.quantized:
-        raise UsageError(f"profile {chosen.name} is not calibrated", "leave --calibrate out")
+    if calibration and not profile.quantized:
+        raise UsageError(f"profile {profile.name} is not calibrated", "leave --calibrate out")
 
 
 @dataclass(frozen=True)
@@ -195,6 +181,8 @@ class Export:
     Attributes
     ----------
     content : bytes
+    profile : Profile
+        What it was made by.
     skipped : dict of str to str
         Why passes of the profile were left out, by name.
     quantization : Quantization or None
@@ -202,23 +190,51 @@ class Export:
     """
 
     content: bytes
+    profile: Profile
     skipped: dict[str, str]
     quantization: Quantization | None = None
 
 
+def _first_export(
+    graph: LoadedGraph,
+    profiles: Sequence[Profile],
+    opset: int,
+    calibration: Calibration | None,
+    progress: Callable[[int, int | None], None] | None,
+) -> Export:
+    """Return the export of the first profile whose passes recognize the graph."""
+
+    @functools.cache
+    def base(rounding: bool) -> ModelProto:
+        return onnx_model(graph, opset, rounding=rounding)
+
+    def export_by(profile: Profile) -> Export:
+        model = base(not profile.quantized)
+        return export_graph(
+            graph, profile, opset, model=model, calibration=calibration, progress=progress
+        )
+
+    for profile, following in itertools.pairwise(profiles):
+        try:
+            return export_by(profile)
+        except ConversionError as error:
+            log.warning(
+                "profile %s: %s; taking %s (toolkit inspect MODEL says more)",
+                profile.name,
+                error.problem,
+                following.name,
+            )
+    return export_by(profiles[-1])
+
+
 def onnx_model(
-    graph: FrozenGraph,
-    network: Network,
-    opset: int = DEFAULT_OPSET,
-    *,
-    rounding: bool = True,
+    graph: FrozenGraph, opset: int = DEFAULT_OPSET, *, rounding: bool = True
 ) -> ModelProto:
     """Return tf2onnx's model of the normal form of a frozen graph: what profiles start from.
 
     Parameters
     ----------
     graph : FrozenGraph
-    network : Network
     opset : int
         11 to 18.
     rounding : bool
@@ -227,7 +243,7 @@ def onnx_model(
     Raises
     ------
     GraphError
-        The graph has no normal form.
+        The graph breaks the contract, or has no normal form.
     BackendError
         tf2onnx refuses it.
     MissingDependencyError
@@ -241,12 +257,13 @@ def onnx_model(
             f"converting needs tf2onnx and onnx ({error})",
             "convert",
         ) from error
-    graph_def = parse_graph(graph)
+    loaded = load_graph(graph)
+    crop = loaded.contract.network.crop
     model: ModelProto
     with quiet("tf2onnx", "tensorflow"):
         try:
             model, _ = tf2onnx.convert.from_graph_def(
-                normal_form(graph_def, network.crop, graph.source, rounding=rounding),
+                normal_form(loaded.graph_def, crop, graph.source, rounding=rounding),
                 input_names=[INPUT.name],
                 output_names=[OUTPUT.name],
                 opset=opset,
@@ -266,28 +283,48 @@ def onnx_model(
 
 def export_graph(
     graph: FrozenGraph,
-    network: Network,
-    opset: int,
     profile: Profile,
+    opset: int = DEFAULT_OPSET,
     *,
+    model: ModelProto | None = None,
     calibration: Calibration | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Export:
-    """Return the ONNX bytes of a frozen graph: tf2onnx's, by a profile, checked, with metadata."""
-    model = onnx_model(graph, network, opset, rounding=not profile.quantized)
+    """Return the ONNX bytes of a frozen graph: tf2onnx's, by a profile, checked, with metadata.
+
+    Parameters
+    ----------
+    graph : FrozenGraph
+    profile : Profile
+    opset : int
+        11 to 18.
+    model : ModelProto, optional
+        What `onnx_model` gives of this graph and opset, with rounding unless the profile is
+        quantized; by default it is made. Not changed.
+    calibration, progress
+        As in `convert_graph`.
+
+    Raises
+    ------
+    GraphError, ConversionError, BackendError, MissingDependencyError
+        As in `convert_graph`.
+    """
+    loaded = load_graph(graph)
+    network, fake_quantized = loaded.contract.network, loaded.contract.fake_quantized
+    if model is None:
+        model = onnx_model(loaded, opset, rounding=not profile.quantized)
     import onnx
 
     model, skipped = profile.apply(model, network.crop)
     for name, reason in skipped.items():
         log.info("profile %s without %s: %s", profile.name, name, reason)
     quantization = None
-    rounded = any(node.op in FAKE_QUANTIZATION for node in parse_graph(graph).node)
     if profile.quantized:
         calibration = calibration or _without_photos(network)
         model, quantization = quantize(
-            model, calibration, trained_ranges=rounded, progress=progress
+            model, calibration, trained_ranges=fake_quantized, progress=progress
         )
-    _describe(model, graph, network, opset, profile, calibration, fake_quantized=rounded)
+    _describe(model, graph, network, opset, profile, calibration, fake_quantized=fake_quantized)
     try:
         model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
         onnx.checker.check_model(model, full_check=True)
@@ -295,7 +332,7 @@ def export_graph(
         reason = str(error).splitlines()[0]
         raise BackendError(f"the export of {graph.source} is invalid: {reason}") from error
     content = bytes(model.SerializeToString(deterministic=True))
-    return Export(content, skipped, quantization)
+    return Export(content, profile, skipped, quantization)
 
 
 def _describe(

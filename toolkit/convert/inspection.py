@@ -22,13 +22,14 @@ from toolkit.graphs import (
     NormalFormReport,
     describe_graph,
     describe_normal_form,
-    inspect_graph,
+    load_graph,
     normal_form,
     parse_graph,
 )
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+    from tensorflow.compat.v1 import GraphDef
 
 PREFIX = "unsupported graph: "
 """How the problem of a `ConversionError` opens; a report's reasons go without."""
@@ -194,29 +195,21 @@ def inspect_layout(graph: FrozenGraph) -> LayoutReport:
     MissingDependencyError
         The ``convert`` extra is not installed.
     """
-    graph_def = parse_graph(dataclasses.replace(graph, trusted=True))
-    report = LayoutReport(
-        model=graph.name,
-        source=str(graph.source),
-        sha256=graph.sha256,
-        size=len(graph.data),
-        trusted=graph.trusted,
-        tools=tool_versions(),
-        layout=describe_graph(graph_def),
-    )
     try:
-        contract = inspect_graph(graph)
+        loaded = load_graph(graph)
     except GraphError as error:
+        report = _described(graph, parse_graph(dataclasses.replace(graph, trusted=True)))
         return dataclasses.replace(report, refusal=Refusal(error.problem, error.remedy))
+    graph_def, contract = loaded.graph_def, loaded.contract
     network = contract.network
-    report = dataclasses.replace(report, contract=contract)
+    report = dataclasses.replace(_described(graph, graph_def), contract=contract)
     try:
         form = normal_form(graph_def, network.crop, graph.source)
         described = describe_normal_form(graph_def, form, graph.source)
         report = dataclasses.replace(report, normal_form=described)
-        model = onnx_model(graph, network)
+        model = onnx_model(loaded)
         # int8 starts from maps that are not rounded
-        bare = onnx_model(graph, network, rounding=False) if contract.fake_quantized else model
+        bare = onnx_model(loaded, rounding=False) if contract.fake_quantized else model
     except (GraphError, BackendError) as error:
         return dataclasses.replace(
             report,
@@ -235,6 +228,18 @@ def inspect_layout(graph: FrozenGraph) -> LayoutReport:
         landmarks=landmarks,
         unrecognized=unrecognized,
         profiles=tuple(try_profiles(model, bare, network.crop)),
+    )
+
+
+def _described(graph: FrozenGraph, graph_def: GraphDef) -> LayoutReport:
+    return LayoutReport(
+        model=graph.name,
+        source=str(graph.source),
+        sha256=graph.sha256,
+        size=len(graph.data),
+        trusted=graph.trusted,
+        tools=tool_versions(),
+        layout=describe_graph(graph_def),
     )
 
 

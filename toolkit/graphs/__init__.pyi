@@ -3,7 +3,9 @@
 from .adoption import Adoption as Adoption
 from .adoption import adopt as adopt
 from .contract import GraphContract as GraphContract
+from .contract import LoadedGraph as LoadedGraph
 from .contract import inspect_graph as inspect_graph
+from .contract import load_graph as load_graph
 from .frozen import GRAPH_LIMIT as GRAPH_LIMIT
 from .frozen import FrozenGraph as FrozenGraph
 from .frozen import read_graph as read_graph

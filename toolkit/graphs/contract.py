@@ -1,12 +1,16 @@
-"""The contract of a frozen graph: its two tensors, crop, labels and logits."""
+"""The contract of a frozen graph: its two tensors, crop, labels and logits.
+
+Finding it takes the graph parsed and imported into TensorFlow. Whoever goes on from there takes a
+`LoadedGraph`, so that neither is done again.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import GraphError
 from toolkit.graphs.anatomy import Anatomy, find_anatomy
@@ -16,6 +20,9 @@ from toolkit.graphs.loading import import_tensorflow, parse_graph
 from toolkit.graphs.network import INPUT, OUTPUT, Network, TensorSpec, generic_labels
 from toolkit.graphs.normal_form import RESULT, simplify
 from toolkit.graphs.operations import FAKE_QUANTIZATION
+
+if TYPE_CHECKING:
+    from tensorflow.compat.v1 import GraphDef
 
 LONGEST_SIDE = 8193
 """Pixels; the largest crop of the zoo is 1025x2049."""
@@ -54,6 +61,26 @@ class GraphContract:
         return not FAKE_QUANTIZATION.isdisjoint(self.operations)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LoadedGraph(FrozenGraph):
+    """A frozen graph that was parsed, held against the policy and imported into TensorFlow.
+
+    Stands wherever a frozen graph does; `load_graph` and what calls it do no work twice.
+
+    Attributes
+    ----------
+    graph_def : GraphDef
+        As parsed. Shared by all readers: rewriting starts from a copy, as in `Rewiring`.
+    tf_graph : tensorflow.Graph
+        It was imported into this one, without a prefix; finalized, so nothing can be added.
+    contract : GraphContract
+    """
+
+    graph_def: GraphDef = field(repr=False)
+    tf_graph: Any = field(repr=False)
+    contract: GraphContract
+
+
 def inspect_graph(graph: FrozenGraph) -> GraphContract:
     """Check that a graph has the two tensors and find its crop, labels and logits.
 
@@ -67,11 +94,33 @@ def inspect_graph(graph: FrozenGraph) -> GraphContract:
 
     Raises
     ------
+    GraphError, MissingDependencyError
+        As in `load_graph`.
+    """
+    return load_graph(graph).contract
+
+
+def load_graph(graph: FrozenGraph) -> LoadedGraph:
+    """Parse a graph, import it into TensorFlow and check its contract.
+
+    Parameters
+    ----------
+    graph : FrozenGraph
+        One that is loaded already is returned as it is.
+
+    Returns
+    -------
+    LoadedGraph
+
+    Raises
+    ------
     GraphError
         Unreadable, forbidden operations, other tensors, or no ArgMax over logits.
     MissingDependencyError
         TensorFlow is not installed.
     """
+    if isinstance(graph, LoadedGraph):
+        return graph
     tf = import_tensorflow()
     graph_def = parse_graph(graph)
     loaded = tf.Graph()
@@ -81,6 +130,7 @@ def inspect_graph(graph: FrozenGraph) -> GraphContract:
         except (ValueError, TypeError) as error:  # what TensorFlow raises for a malformed graph
             reason = str(error).splitlines()[0]
             raise GraphError(graph.source, f"TensorFlow does not load it: {reason}") from error
+    loaded.finalize()
     hint = adoption_hint(graph_def)
     _check_tensor(loaded, INPUT, graph.source, hint)
     output_dtype = _check_tensor(loaded, OUTPUT, graph.source, hint)
@@ -92,12 +142,22 @@ def inspect_graph(graph: FrozenGraph) -> GraphContract:
     operations: dict[str, int] = {}
     for node in graph_def.node:
         operations[node.op] = operations.get(node.op, 0) + 1
-    return GraphContract(
+    contract = GraphContract(
         network=Network((height, width), labels, anatomy.resizes),
         logits=logits.name,
         argmax=argmax.outputs[0].name,
         output_dtype=output_dtype,
         operations=dict(sorted(operations.items())),
+    )
+    return LoadedGraph(
+        name=graph.name,
+        source=graph.source,
+        data=graph.data,
+        labels=graph.labels,
+        trusted=graph.trusted,
+        graph_def=graph_def,
+        tf_graph=loaded,
+        contract=contract,
     )
 
 
