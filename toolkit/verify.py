@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.backends.onnx import OnnxBackend
+from toolkit.backends.onnx_logits import OnnxLogits
 from toolkit.backends.tf import TfBackend
 from toolkit.errors import BackendError, ExportError, MissingDependencyError
 from toolkit.graphs import FrozenGraph, GraphContract
@@ -270,7 +271,7 @@ def _commonest(labels: NDArray[np.integer[Any]], count: int) -> int:
 
 
 class _Candidate:
-    """An export as it is, and beside it the same file made to give its ArgMax's input too."""
+    """An export as it is, and its logits."""
 
     def __init__(self, graph: FrozenGraph, export: Path | bytes, threads: int) -> None:
         self.backend = OnnxBackend(export, threads=threads)
@@ -284,9 +285,7 @@ class _Candidate:
             )
         least = self.backend.metadata.get("least_agreement")
         self.least_agreement = None if least is None else float(least)
-        opened, self._logits, self._classes_last = _open_logits(export)
-        if self._logits is not None:
-            self._probe = OnnxBackend(opened, threads=threads)
+        self._logits = OnnxLogits.open(export, threads=threads)
 
     def logit_difference(
         self, image: NDArray[np.uint8], reference: NDArray[np.float32]
@@ -294,41 +293,10 @@ class _Candidate:
         """Return the largest difference to TF1's logits, None where the export keeps none."""
         if self._logits is None:
             return None
-        logits = self._probe.run([self._logits], image)[0][0]
-        if not self._classes_last:
-            logits = np.moveaxis(logits, 0, -1)
+        logits = self._logits.infer(image)
         rows, columns, count = logits.shape  # some profiles leave the padding out
         if rows > reference.shape[0] or columns > reference.shape[1] or count != len(
             self.backend.network.labels
         ):  # fmt: skip
             return None
         return float(np.abs(logits - reference[:rows, :columns]).max())
-
-
-def _open_logits(export: Path | bytes) -> tuple[bytes, str | None, bool]:
-    """Add the ArgMax's input to an export's outputs.
-
-    Returns
-    -------
-    (bytes, str or None, bool)
-        The changed model, the name of the logits, None where there is not one ArgMax, and whether
-        the labels are their last axis.
-    """
-    try:
-        import onnx
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError.of_extra(
-            f"comparing an export's logits needs the onnx package ({error})",
-            "convert",
-        ) from error
-    model = onnx.load_from_string(export if isinstance(export, bytes) else export.read_bytes())
-    argmax = [node for node in model.graph.node if node.op_type == "ArgMax"]
-    if len(argmax) != 1:
-        return b"", None, False
-    name: str = argmax[0].input[0]
-    axis = next((entry.i for entry in argmax[0].attribute if entry.name == "axis"), 0)
-    model.graph.output.append(onnx.ValueInfoProto(name=name))
-    for node in model.graph.node:
-        if node.op_type == "Compress":  # some profiles leave out labels that can't win
-            node.CopyFrom(onnx.helper.make_node("Identity", node.input[:1], node.output))
-    return model.SerializeToString(), name, axis in (3, -1)
