@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()
 CONVERTER = {"tensorflow", "keras", "tf2onnx", "onnx"}
-HEAVY = CONVERTER | {"numpy", "cv2", "onnxruntime", "PIL", "skimage", "scipy", "pooch", "requests"}
+HEAVY = CONVERTER | {"numpy", "cv2", "onnxruntime", "PIL", "skimage", "scipy", "requests"}
 HEAVY |= {"matplotlib", "jinja2", "av"}
 
 

@@ -30,7 +30,6 @@ PACKAGES = (
     "onnxruntime",
     "openvino",
     "pillow",
-    "pooch",
     "typer",
     "tensorflow",
     "tf2onnx",

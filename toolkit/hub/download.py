@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from toolkit.concurrency import Progress
@@ -96,8 +96,8 @@ def download(
     for pause in (*PAUSES, None):
         try:
             with target.open("wb") as file:
-                sink = _Sink(file, url, size, progress)
-                _until(deadline, partial(_get, url, sink, deadline))
+                transfer = _Transfer(url, file, size, progress)
+                _until(deadline, partial(transfer.run, deadline))
         except _AttemptError as error:
             late = pause and deadline is not None and time.monotonic() + pause > deadline
             if not error.again or pause is None or late:
@@ -108,31 +108,75 @@ def download(
             return
 
 
-def _get(url: str, sink: _Sink, deadline: float | None) -> None:
-    import pooch
-    import requests
-    import urllib3
+@dataclass
+class _Transfer:
+    """One attempt: writes what comes, refuses what is too long, reports."""
 
-    left = float("inf") if deadline is None else max(deadline - time.monotonic(), 0.01)
-    downloader = pooch.HTTPDownloader(
-        chunk_size=CHUNK,
-        timeout=(min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left)),
-        headers={"Accept-Encoding": "identity"},
-        hooks={"response": sink.note_length},
-    )
-    try:
-        downloader(url, sink, None)
-    except requests.RequestException as error:
-        raise _explained(error, sink) from error
-    except urllib3.exceptions.LocationParseError as error:  # requests lets it out
-        raise _AttemptError(str(error)) from error
-    finally:
-        sink.close_response()
-    if sink.size is not None and sink.done < sink.size:
-        raise _AttemptError(f"ended after {sink.done} of {sink.size} bytes", again=True)
+    url: str
+    file: BinaryIO
+    size: int | None
+    progress: Progress | None
+    done: int = 0
+
+    def run(self, deadline: float | None) -> None:
+        import requests
+        import urllib3
+
+        left = float("inf") if deadline is None else max(deadline - time.monotonic(), 0.01)
+        try:
+            with requests.get(
+                self.url,
+                stream=True,
+                timeout=(min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left)),
+                headers={"Accept-Encoding": "identity"},
+            ) as response:
+                response.raise_for_status()
+                self.receive(response)
+        except requests.RequestException as error:
+            raise _explained(error, self.done) from error
+        except urllib3.exceptions.LocationParseError as error:  # requests lets it out
+            raise _AttemptError(str(error)) from error
+        if self.size is not None and self.done < self.size:
+            raise _AttemptError(f"ended after {self.done} of {self.size} bytes", again=True)
+
+    def receive(self, response: requests.Response) -> None:
+        total = self.announced(response)
+        # Some servers call a .tar.gz a gzip-encoded .tar; the bytes are wanted as they are.
+        response.raw.headers.discard("Content-Encoding")
+        for chunk in response.iter_content(CHUNK):
+            self.done += len(chunk)
+            self.check(self.done)
+            self.file.write(chunk)
+            if self.progress:
+                self.progress(self.done, total or self.size)
+
+    def announced(self, response: requests.Response) -> int | None:
+        """Return the length that the headers give, if it is the one expected."""
+        length = response.headers.get("Content-Length", "")
+        if not length.isdigit():
+            return None
+        total = int(length)
+        if self.size is not None and total != self.size:
+            raise HashMismatchError(
+                public_url(self.url),
+                f"{self.size} bytes",
+                f"{total} bytes",
+                "it serves another file; give another origin with --from or TOOLKIT_MIRROR",
+            )
+        self.check(total)
+        return total
+
+    def check(self, count: int) -> None:
+        """Refuse more bytes than there may be."""
+        limit = UNPINNED_LIMIT if self.size is None else self.size
+        if count > limit:
+            raise DownloadError(
+                f"{public_url(self.url)}: longer than the {limit} bytes "
+                + ("that a model archive may have" if self.size is None else "expected")
+            )
 
 
-def _explained(error: requests.RequestException, sink: _Sink) -> _AttemptError:
+def _explained(error: requests.RequestException, done: int) -> _AttemptError:
     import requests
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
@@ -141,8 +185,8 @@ def _explained(error: requests.RequestException, sink: _Sink) -> _AttemptError:
         return _AttemptError(f"answers {status} {error.response.reason}", again=again)
     if isinstance(error, requests.exceptions.SSLError):
         return _AttemptError("its certificate does not hold")
-    if sink.done:
-        reason = f"the connection broke or stalled after {sink.done} bytes"
+    if done:
+        reason = f"the connection broke or stalled after {done} bytes"
         return _AttemptError(reason, again=True)
     if isinstance(error, requests.Timeout):
         return _AttemptError("no answer", again=True)
@@ -176,58 +220,3 @@ def _until(deadline: float | None, call: Callable[[], None]) -> None:
         raise _AttemptError("not there in time") from late
     if error is not None:
         raise error
-
-
-@dataclass
-class _Sink:
-    """What pooch writes to: counts, refuses what is too long, reports."""
-
-    file: BinaryIO
-    url: str
-    size: int | None
-    progress: Progress | None
-    done: int = 0
-    total: int | None = None
-    response: Any = None
-
-    def note_length(self, response: Any, **_: object) -> None:
-        """Look at the headers before the body comes."""
-        self.response = response
-        # Some servers call a .tar.gz a gzip-encoded .tar; the bytes are wanted as they are.
-        response.raw.headers.discard("Content-Encoding")
-        if not response.ok or response.is_redirect:
-            return
-        length = response.headers.pop("Content-Length", "")
-        if not length.isdigit():
-            return
-        self.total = int(length)
-        if self.size is not None and self.total != self.size:
-            raise HashMismatchError(
-                public_url(self.url),
-                f"{self.size} bytes",
-                f"{self.total} bytes",
-                "it serves another file; give another origin with --from or TOOLKIT_MIRROR",
-            )
-        self._check(self.total)
-
-    def write(self, chunk: bytes) -> None:
-        self.done += len(chunk)
-        self._check(self.done)
-        self.file.write(chunk)
-        if self.progress:
-            self.progress(self.done, self.total or self.size)
-
-    def flush(self) -> None:
-        """Leave the flushing to the file: pooch asks for it after every chunk."""
-
-    def close_response(self) -> None:
-        if self.response is not None:
-            self.response.close()
-
-    def _check(self, count: int) -> None:
-        limit = UNPINNED_LIMIT if self.size is None else self.size
-        if count > limit:
-            raise DownloadError(
-                f"{public_url(self.url)}: longer than the {limit} bytes "
-                + ("that a model archive may have" if self.size is None else "expected")
-            )
