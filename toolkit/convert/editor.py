@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from onnx import ModelProto, NodeProto, TensorProto
 
+FLOAT, UINT8, INT64, BOOL = 1, 2, 7, 9
+"""ONNX's numbers of the types."""
+
 
 class Editor:
     """A copy of a model, its tensors looked up by name.
@@ -99,6 +102,19 @@ class Editor:
         """Return the live nodes that read a tensor."""
         return [node for node in self.live() if name in reads(node)]
 
+    def ancestors(self, name: str, stop: str) -> list[NodeProto]:
+        """Return the nodes that lead from one tensor to another, the last one first."""
+        found: dict[str, NodeProto] = {}
+        queue = [name]
+        while queue:
+            name = queue.pop()
+            node = self.producer(name)
+            if name == stop or node is None or node.output[0] in found:
+                continue
+            found[node.output[0]] = node
+            queue.extend(node.input)
+        return list(found.values())
+
     def constant(self, name: str) -> NDArray[Any] | None:
         """Return the value of a constant tensor; None where it is computed."""
         from onnx import numpy_helper
@@ -114,6 +130,15 @@ class Editor:
             if entry.name == key:
                 return helper.get_attribute_value(entry)
         return default
+
+    def is_linear_resize(self, node: NodeProto | None) -> bool:
+        """Whether a node is a bilinear Resize with aligned corners."""
+        return (
+            node is not None
+            and node.op_type == "Resize"
+            and self.attribute(node, "mode") == b"linear"
+            and self.attribute(node, "coordinate_transformation_mode") == b"align_corners"
+        )
 
     def set_attribute(self, node: NodeProto, key: str, value: Any) -> None:
         """Set an attribute; None removes it."""

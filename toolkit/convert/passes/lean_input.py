@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit.convert.deeplab import FLOAT, RESHAPING, DeepLab
+from toolkit.convert.deeplab import DeepLab
+from toolkit.convert.editor import FLOAT
+from toolkit.convert.landmarks import RESHAPING
 from toolkit.graphs.network import INPUT
 
 

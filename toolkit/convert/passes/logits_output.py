@@ -7,7 +7,8 @@ label map does not change.
 
 from __future__ import annotations
 
-from toolkit.convert.deeplab import FLOAT, DeepLab
+from toolkit.convert.deeplab import DeepLab
+from toolkit.convert.editor import FLOAT
 from toolkit.graphs.network import LOGITS
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit.convert.deeplab import BOOL, FLOAT, DeepLab
+from toolkit.convert.deeplab import DeepLab
+from toolkit.convert.editor import BOOL, FLOAT
 
 
 def possible_labels(net: DeepLab) -> None:

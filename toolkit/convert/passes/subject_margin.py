@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit.convert.deeplab import INT64, DeepLab
+from toolkit.convert.deeplab import DeepLab
+from toolkit.convert.editor import INT64
 from toolkit.convert.passes.labels_on_photo import enlarge, place_labels
 from toolkit.graphs.network import SUBJECT
 
