@@ -10,8 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.graphs import FrozenGraph, import_tensorflow
+from toolkit.graphs.saved_model import FrozenSavedModel, freeze_saved_model
+from toolkit.hub.archive import read_saved_model_folder
 
 LABELS = 4
+
+
+def freeze(folder: Path, **options: Any) -> FrozenSavedModel:
+    return freeze_saved_model(read_saved_model_folder(folder), folder, **options)
 
 
 def photo(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:

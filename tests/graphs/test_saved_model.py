@@ -15,17 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from tests.graphs.saved_models import edit, make_net, photo, run, write_tf1, write_tf2
+from tests.graphs.saved_models import edit, freeze, make_net, photo, run, write_tf1, write_tf2
 from toolkit.errors import GraphError
-from toolkit.graphs.saved_model import FrozenSavedModel, freeze_saved_model
+from toolkit.graphs.saved_model import freeze_saved_model
 from toolkit.graphs.saved_model_files import SavedModelFiles
 from toolkit.hub.archive import read_saved_model_folder
 
 pytestmark = pytest.mark.tensorflow
-
-
-def freeze(folder: Path, **options: Any) -> FrozenSavedModel:
-    return freeze_saved_model(read_saved_model_folder(folder), folder, **options)
 
 
 def operations(data: bytes) -> set[str]:
@@ -220,70 +216,6 @@ def any_files(tmp_path_factory: pytest.TempPathFactory) -> SavedModelFiles:
     folder = tmp_path_factory.mktemp("any")
     write_tf2(folder)
     return read_saved_model_folder(folder)
-
-
-def test_several_signatures_are_named(tmp_path: Path) -> None:
-    net = make_net()
-    call = net.__call__.get_concrete_function()
-    write_tf2(tmp_path / "net", module=net, signatures={"one": call, "two": call})
-    with pytest.raises(
-        GraphError, match=r"signatures 'one' \(image = one_image:0 to .*'two'"
-    ) as at:
-        freeze(tmp_path / "net")
-    assert "--input TENSOR --output TENSOR" in str(at.value)
-    chosen = freeze(
-        tmp_path / "net", input_name="two_image:0", output_name="StatefulPartitionedCall_1:0"
-    )
-    assert chosen.input == "two_image:0"
-    with pytest.raises(GraphError, match="--output 'scores' means"):
-        freeze(tmp_path / "net", input_name="two_image:0", output_name="scores")
-
-
-def test_several_outputs_are_named_and_one_is_chosen_by_its_key(tmp_path: Path) -> None:
-    tf = pytest.importorskip("tensorflow")
-    net = make_net()
-
-    @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3], tf.float32, name="x")])  # type: ignore[untyped-decorator]
-    def both(x: Any) -> Any:
-        scores = net.scores(x)
-        return {"map": tf.argmax(scores, 3), "scores": scores}
-
-    write_tf2(tmp_path / "net", module=net, signatures=both)
-    with pytest.raises(GraphError, match=r"has 2 outputs: map = .*, scores = .*--output"):
-        freeze(tmp_path / "net")
-    frozen = freeze(tmp_path / "net", output_name="map")
-    assert run(frozen.data, frozen.output, frozen.input, photo(9, 8)).shape == (1, 9, 8)
-    with pytest.raises(GraphError, match=r"has no tensor 'nothing:0'; its signatures have x = "):
-        freeze(tmp_path / "net", output_name="nothing:0")
-
-
-def test_partitioned_variables_are_refused(tmp_path: Path) -> None:
-    write_tf1(tmp_path / "net", partitions=2)
-    with pytest.raises(GraphError, match="is partitioned; save it unpartitioned"):
-        freeze(tmp_path / "net")
-
-
-def test_variables_without_values_are_named(tmp_path: Path) -> None:
-    write_tf1(tmp_path / "net")
-    for path in (tmp_path / "net" / "variables").iterdir():
-        path.unlink()
-    with pytest.raises(GraphError, match="checkpoint has no variable 'net/weights'"):
-        freeze(tmp_path / "net")
-    edit(tmp_path / "net", lambda meta: meta.ClearField("saver_def"))
-    with pytest.raises(GraphError, match="nothing restores its variable 'net/weights'"):
-        freeze(tmp_path / "net")
-
-
-def test_a_variable_of_another_shape_than_its_value_is_refused(tmp_path: Path) -> None:
-    write_tf1(tmp_path / "net")
-
-    def change(meta: Any) -> None:
-        (node,) = (node for node in meta.graph_def.node if node.name == "net/weights")
-        node.attr["shape"].shape.dim[0].size = 4
-
-    edit(tmp_path / "net", change)
-    with pytest.raises(GraphError, match="another type or shape in the checkpoint"):
-        freeze(tmp_path / "net")
 
 
 @pytest.mark.parametrize(
