@@ -1,8 +1,8 @@
 """From an archive, a graph or a SavedModel, wherever it lies, to a checked graph in the store.
 
-Origins are asked in this order: the one given; the store; ``TOOLKIT_MIRROR``, a folder or URL
-prefix that holds archives by file name; the catalog's URLs. Nothing is visible in the store
-before the archive's hash, its content and the graph's contract have been checked.
+Without an origin given, and unless the store has the model, those of `toolkit.hub.origins` are
+tried in turn. Nothing is visible in the store before the archive's hash, its content and the
+graph's contract have been checked.
 """
 
 from __future__ import annotations
@@ -11,13 +11,10 @@ import datetime as dt
 import hashlib
 import importlib.util
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote, unquote, urlsplit
-from urllib.request import url2pathname
 
 from toolkit.concurrency import Progress
 from toolkit.errors import (
@@ -25,7 +22,6 @@ from toolkit.errors import (
     DownloadError,
     HashMismatchError,
     InputFileError,
-    ModelNotFoundError,
     StoreError,
     UsageError,
 )
@@ -38,13 +34,12 @@ from toolkit.hub.archive import (
     read_graph_file,
     read_saved_model_folder,
 )
-from toolkit.hub.catalog import ARCHIVE_SUFFIX, GRAPH_FILE, ModelSpec, load_catalog
-from toolkit.hub.download import download, is_offline, public_url
+from toolkit.hub.catalog import ARCHIVE_SUFFIX, ModelSpec, load_catalog
+from toolkit.hub.download import download, public_url
+from toolkit.hub.origins import GRAPH_SUFFIX, file_name, list_origins, local_path, model_name
 from toolkit.hub.store import ModelSource, Store, check_name
 
 log = logging.getLogger(__name__)
-
-GRAPH_SUFFIX = ".pb"
 
 
 @dataclass(frozen=True)
@@ -157,7 +152,7 @@ and '-'
         if record and not present and not force:
             log.warning("%s is damaged; fetching it again", store.graph_path(name))
         job = _Job(name, spec, record, present, store, settings, progress, deadline)
-        return job.first_good([origin] if origin is not None else _origins(name, spec))
+        return job.first_good([origin] if origin is not None else list_origins(name, spec))
 
 
 @dataclass(frozen=True)
@@ -208,7 +203,7 @@ class _Job:
         )
 
     def take(self, origin: str | Path) -> Fetched:
-        local = _local_path(origin)
+        local = local_path(origin)
         if local is not None:
             if local.name == SAVED_MODEL_FILE:
                 local = local.parent
@@ -226,7 +221,7 @@ class _Job:
                 archive.parent.mkdir(parents=True, exist_ok=True)
                 download(url, archive, size=size, progress=self.progress, deadline=self.deadline)
             with open_archive(archive) as file:
-                return self.admit_file(file, _file_name(url), public_url(url), public_url(url))
+                return self.admit_file(file, file_name(url), public_url(url), public_url(url))
         finally:
             discard(archive)
 
@@ -342,18 +337,11 @@ def _need_tensorflow() -> None:
 def _wanted(name: str | None, origin: str | Path | None) -> tuple[str, ModelSpec | None]:
     catalog = load_catalog()
     if origin is not None:
-        _local_path(origin)  # raises for what is neither path nor URL
+        local_path(origin)  # raises for what is neither path nor URL
     if name is None:
         if origin is None:
             return catalog.default.name, catalog.default
-        archive = _model_file_name(origin)
-        name = archive.removesuffix(ARCHIVE_SUFFIX).removesuffix(".tgz").removesuffix(GRAPH_SUFFIX)
-        try:
-            check_name(name)
-        except UsageError as error:
-            raise UsageError(
-                f"{archive!a} names no model", "give a name: toolkit fetch NAME --from ..."
-            ) from error
+        name = model_name(origin)
     elif "/" in name or name.endswith((ARCHIVE_SUFFIX, GRAPH_SUFFIX)):
         raise UsageError(f"{name!a} is no model's name", "give a path or URL with --from")
     check_name(name)
@@ -378,54 +366,3 @@ def _intact(store: Store, name: str, spec: ModelSpec | None) -> ModelSource | No
     path = store.graph_path(name)
     whole = path.is_file() and sha256_of(path) == record.graph_sha256
     return record if whole else None
-
-
-def _origins(name: str, spec: ModelSpec | None) -> list[str | Path]:
-    archive = spec.archive if spec else name + ARCHIVE_SUFFIX
-    origins: list[str | Path] = []
-    mirror = os.environ.get("TOOLKIT_MIRROR")
-    if mirror:
-        folder = _local_path(mirror)
-        origins.append(folder / archive if folder else f"{mirror.rstrip('/')}/{quote(archive)}")
-    if spec:
-        # Offline each URL fails with the same words: one of them is enough.
-        origins.extend(spec.urls[:1] if is_offline() else spec.urls)
-    if not origins:
-        raise ModelNotFoundError(
-            f"{name} is neither in the catalog nor in the store",
-            "`toolkit models` lists what is; bring another one with --from PATH|URL",
-        )
-    return origins
-
-
-def _local_path(origin: str | Path) -> Path | None:
-    """Return the path an origin stands for, None where it is a URL to download."""
-    if isinstance(origin, Path):
-        return origin.expanduser()
-    if "://" not in origin:
-        return Path(origin).expanduser()
-    try:
-        parts = urlsplit(origin)
-    except ValueError as error:
-        raise UsageError(f"{origin!a} is no URL ({error})") from error
-    if parts.scheme == "file":
-        return Path(url2pathname(parts.path))
-    if parts.scheme in ("http", "https") and parts.hostname:
-        return None
-    raise UsageError(f"{origin!a} can't be fetched", "give a path, or an http(s) URL")
-
-
-def _model_file_name(origin: str | Path) -> str:
-    """Return the file name that a model is called after: its folder's where all are named alike."""
-    local = _local_path(origin)
-    if local is None:
-        return _file_name(str(origin))
-    if local.name in (SAVED_MODEL_FILE, GRAPH_FILE):
-        local = local.parent
-    return local.resolve().name if local.is_dir() else local.name
-
-
-def _file_name(origin: str) -> str:
-    """Return the file name at the end of a path or URL."""
-    path = unquote(urlsplit(origin).path) if "://" in origin else origin
-    return Path(path).name
