@@ -32,7 +32,7 @@ from toolkit.backends import find_backend
 from toolkit.bench.usage import max_rss_bytes
 from toolkit.bench.worker import PROTOCOL, Request, measure
 from toolkit.hub.model import resolve_model
-from toolkit.hub.opening import find_artifact
+from toolkit.hub.opening import ensure_artifact
 from toolkit.imaging import Photo, read_photo, write_photo
 from toolkit.portrait import KERNEL, PERSON, Natural, Style, Tutorial
 from toolkit.serving.batch import run_jobs, share_cores
@@ -112,7 +112,7 @@ def run_bench(photo: Path, model: str, passes: int) -> Part:
     """Measure what `toolkit bench --workers` does, in this process."""
     spec = find_backend("onnx")
     plan = share_cores(passes, spec)
-    artifact = find_artifact(resolve_model(model), spec.name)
+    artifact = ensure_artifact(resolve_model(model), spec.name)
     with tempfile.TemporaryDirectory() as folder:
         decoded = Path(folder) / "photo.npy"
         np.save(decoded, read_photo(photo).bgr)

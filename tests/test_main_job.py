@@ -13,8 +13,8 @@ import pytest
 from tests.conftest import Command, write_graph
 from toolkit.backends.onnx import OnnxBackend
 from toolkit.backends.tf import TfBackend
-from toolkit.hub.exports import ensure_export
 from toolkit.hub.model import resolve_model
+from toolkit.hub.opening import ensure_artifact
 from toolkit.parity import compare_label_maps
 from toolkit.portrait import preprocess
 
@@ -102,7 +102,7 @@ def test_random_sizes_agree_under_the_near_tie_rule(in_real_store: Path, shared:
     pictures = [preprocess(read_photo(path).bgr, (513, 513)) for path in photos_of(shared)]
     with (
         TfBackend(model.graph(), threads=2) as reference,
-        OnnxBackend(ensure_export(model), threads=2) as candidate,
+        OnnxBackend(ensure_artifact(model), threads=2) as candidate,
     ):
         for number in range(120):
             picture = pictures[number % len(pictures)]
@@ -123,7 +123,7 @@ def test_exact_holds_on_every_photo_under_the_near_tie_rule(
     model = resolve_model(f"{NAME}+exact")
     with (
         TfBackend(model.graph(), threads=2) as reference,
-        OnnxBackend(ensure_export(model), threads=2) as candidate,
+        OnnxBackend(ensure_artifact(model), threads=2) as candidate,
     ):
         for path in photos_of(shared):
             image = preprocess(read_photo(path).bgr, reference.network.crop)

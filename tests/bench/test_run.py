@@ -208,14 +208,14 @@ def test_what_a_variant_needs_is_made_before_any_process_starts(
 ) -> None:
     asked = refusals(monkeypatch)
 
-    def convert(model: Model, store: object, *, profile: str | None) -> Path:
+    def convert(model: Model, backend: str, *, store: object) -> Path:
         assert not asked
-        assert profile is None
+        assert backend == "onnx"
         path = tmp_path / f"{model.name}.made.onnx"
         path.write_bytes(b"bytes")
         return path
 
-    monkeypatch.setattr(prepared, "ensure_export", convert)
+    monkeypatch.setattr(prepared, "ensure_artifact", convert)
     other = tmp_path / "other.onnx"
     other.write_bytes(b"another")
     variants = [Variant("onnx", threads=3, provider="CPU"), Variant("onnx", model=str(other))]

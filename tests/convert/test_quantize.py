@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from random import Random
 
@@ -30,9 +29,9 @@ from toolkit.convert.quantize import (
 )
 from toolkit.errors import InputFileError, ModelNotFoundError, PhotoError, UsageError
 from toolkit.graphs import FrozenGraph
-from toolkit.hub.exports import ensure_export
 from toolkit.hub.model import Model
-from toolkit.hub.origin import calibration_of
+from toolkit.hub.opening import ensure_artifact
+from toolkit.hub.provenance import read_provenance
 from toolkit.hub.publish import convert_model
 from toolkit.imaging import pixels_sha256
 
@@ -176,7 +175,7 @@ def test_the_export_and_its_manifest_say_what_it_was_calibrated_on(
 ) -> None:
     made = convert_model(graph, profile="int8", output=tmp_path / "a.onnx", calibration=SEEN)
     assert made.published
-    assert calibration_of(made.path) == {"a"}
+    assert read_provenance(made.path).calibrated_on == {"a"}
     manifest = read_manifest(made.path)
     assert manifest is not None
     assert manifest.quantization is not None
@@ -205,7 +204,7 @@ def test_what_does_not_fit_together_is_a_usage_error(
 def test_an_export_in_bytes_is_never_made_unasked(graph: FrozenGraph) -> None:
     model = Model(graph.name, "graph", graph.source, "", profile="int8")
     with pytest.raises(ModelNotFoundError, match="--profile int8 --calibrate DIR makes it"):
-        ensure_export(model)
+        ensure_artifact(model)
 
 
 def test_calibration_reads_each_photo_once_as_the_network_sees_it(tmp_path: Path) -> None:
@@ -226,19 +225,3 @@ def test_a_folder_without_a_photo_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no photo")
     with pytest.raises(PhotoError, match=r"broken\.jpg"):
         read_calibration(tmp_path, (97, 97))
-
-
-def test_what_an_export_says_of_its_calibration_is_read_from_the_file(tmp_path: Path) -> None:
-    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
-    node = onnx.helper.make_node("Identity", ["x"], ["y"])
-    other = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
-    model = onnx.helper.make_model(
-        onnx.helper.make_graph([node], "g", [value], [other]),
-        opset_imports=[onnx.helper.make_opsetid("", 18)],
-        ir_version=8,
-    )
-    onnx.save(model, tmp_path / "float.onnx")
-    assert calibration_of(tmp_path / "float.onnx") == frozenset()
-    onnx.helper.set_model_props(model, {"calibration": json.dumps(["b", "c"])})
-    onnx.save(model, tmp_path / "bytes.onnx")
-    assert calibration_of(tmp_path / "bytes.onnx") == {"b", "c"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from toolkit.evaluate.dataset import open_dataset, voc_labels
 from toolkit.evaluate.run import iterate_evaluation, run_evaluation
 from toolkit.graphs.network import Network
 from toolkit.hub.model import resolve_model
+from toolkit.hub.provenance import Provenance
 from toolkit.imaging import pixels_sha256
 from toolkit.inference import Capabilities, Segmentation
 
@@ -64,7 +66,8 @@ def test_an_export_calibrated_on_a_photo_of_the_dataset_is_not_judged(
 ) -> None:
     truth = np.zeros((60, 80), np.uint8)
     dataset = open_dataset(write_voc(tmp_path / "voc", {"a": (nobody(), truth)}))
-    seen = frozenset({pixels_sha256(dataset.read(dataset.items[0]).bgr)})
-    monkeypatch.setattr("toolkit.evaluate.run.calibration_of", lambda _: seen)
+    seen = pixels_sha256(dataset.read(dataset.items[0]).bgr)
+    known = Provenance(Path("net.onnx"), {"calibration": json.dumps([seen])})
+    monkeypatch.setattr("toolkit.evaluate.run.read_provenance", lambda _: known)
     with pytest.raises(BackendError, match=r"was calibrated on 1 of these photos, such as a"):
         list(iterate_evaluation(dataset, resolve_model("mnv2_dm05_person")))

@@ -13,9 +13,8 @@ import pytest
 from toolkit.errors import ModelNotFoundError, UsageError
 from toolkit.graphs import FrozenGraph
 from toolkit.hub.catalog import load_catalog
-from toolkit.hub.exports import find_export
 from toolkit.hub.model import resolve_model
-from toolkit.hub.opening import open_backend
+from toolkit.hub.opening import find_export, open_backend
 from toolkit.hub.store import ModelSource, Store
 
 BUNDLED = load_catalog().bundled

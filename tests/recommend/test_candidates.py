@@ -23,15 +23,15 @@ def three_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
     registry = {"onnx": BACKENDS["onnx"], "tf": BACKENDS["tf"], "openvino": absent}
     monkeypatch.setattr(candidates, "BACKENDS", registry)
     monkeypatch.setitem(BACKENDS, "openvino", absent)
-    chosen_profiles = {name: PROFILES[name] for name in ("plain", "fast")}
-    monkeypatch.setattr(candidates, "PROFILES", chosen_profiles)
+    profiles = {name: PROFILES[name] for name in ("plain", "fast")}
+    monkeypatch.setattr(candidates, "PROFILES", profiles)
 
-    def convert(model: Model, _: object) -> Path:
+    def convert(model: Model, *, store: object) -> Path:
         if model.profile == "fast":
             raise ConversionError("no atrous layer found", "leave the profile out")
         return load_catalog().bundled.onnx
 
-    monkeypatch.setattr(candidates, "ensure_export", convert)
+    monkeypatch.setattr(candidates, "ensure_artifact", convert)
 
 
 @pytest.mark.tensorflow

@@ -14,14 +14,15 @@ from toolkit.convert import DEFAULT_PROFILES, PROFILES
 from toolkit.convert.profiles import find_profile
 from toolkit.errors import (
     BackendError,
+    ExportError,
     MissingDependencyError,
     ToolkitError,
     UsageError,
 )
 from toolkit.files.atomic import sha256_of
-from toolkit.hub.exports import ensure_export
 from toolkit.hub.model import Model, resolve_model
-from toolkit.hub.origin import graph_behind_export
+from toolkit.hub.opening import ensure_artifact
+from toolkit.hub.provenance import read_provenance
 from toolkit.hub.store import Store
 
 
@@ -135,19 +136,29 @@ def _make_ready(
     elif variant.model is not None:
         model = resolve_model(variant.model, store=store, trusted=model.trusted)
     spec = find_backend(variant.backend)
-    if spec.artifact == "graph":
-        if model.kind == "onnx" and not asked:
-            raise BackendError(f"{model.path.name} is an ONNX file", "name the variant to try")
-        graph = model.graph(store)
-        path = folder / f"{graph.sha256}.pb"
-        path.write_bytes(graph.data)
-        facts = ModelFacts(graph.name, graph.sha256, None)
-        return PreparedVariant(
-            str(variant), variant, path, facts, graph.labels, graph.trusted, asked=asked
-        )
-    path = ensure_export(model, store, profile=spec.profile)
-    facts = ModelFacts(model.name, graph_behind_export(path), sha256_of(path))
-    return PreparedVariant(str(variant), variant, path, facts, asked=asked)
+    if spec.artifact == "graph" and model.kind == "onnx" and not asked:
+        raise BackendError(f"{model.path.name} is an ONNX file", "name the variant to try")
+    artifact = ensure_artifact(model, spec.name, store=store)
+    if isinstance(artifact, Path):
+        facts = ModelFacts(model.name, _graph_behind(artifact), sha256_of(artifact))
+        return PreparedVariant(str(variant), variant, artifact, facts, asked=asked)
+    path = folder / f"{artifact.sha256}.pb"
+    path.write_bytes(artifact.data)
+    facts = ModelFacts(artifact.name, artifact.sha256, None)
+    return PreparedVariant(
+        str(variant), variant, path, facts, artifact.labels, artifact.trusted, asked=asked
+    )
+
+
+def _graph_behind(export: Path) -> str | None:
+    """Return the hash of the graph that an export was made from, None where it doesn't say.
+
+    Also None where the file can't be read: whoever runs it says so.
+    """
+    try:
+        return read_provenance(export).graph_sha256
+    except ExportError:
+        return None
 
 
 def _check_installed(name: str) -> None:

@@ -71,7 +71,7 @@ def inspect_command(
 
 def _export_of(model: Model) -> Path:
     from toolkit.errors import ModelNotFoundError
-    from toolkit.hub.exports import find_export
+    from toolkit.hub.opening import find_export
 
     export = find_export(model)
     if export is None:

@@ -77,8 +77,8 @@ def parity_command(
     from toolkit.convert.profiles import least_agreement
     from toolkit.errors import InputFileError
     from toolkit.host import available_cores
-    from toolkit.hub.exports import ensure_export
     from toolkit.hub.model import resolve_model
+    from toolkit.hub.opening import ensure_artifact
     from toolkit.imaging import read_photo, write_photo
     from toolkit.parity import NEAR_TIE, Thresholds, check_parity, shortfall
     from toolkit.report.pictures import difference_picture
@@ -95,7 +95,7 @@ def parity_command(
         diff.mkdir(parents=True, exist_ok=True)
     with (
         TfBackend(found.graph(), threads=threads) as reference,
-        OnnxBackend(ensure_export(found), threads=threads) as candidate,
+        OnnxBackend(ensure_artifact(found), threads=threads) as candidate,
         console.progress("comparing") as progress,
     ):
         label = reference.network.require_label(subject)

@@ -49,8 +49,8 @@ def verify_command(
     Example: `toolkit verify mnv2_dm05_person --image photo.jpg`
     """
     from toolkit.graphs import load_graph
-    from toolkit.hub.exports import find_export
     from toolkit.hub.model import resolve_model
+    from toolkit.hub.opening import find_export
     from toolkit.verify import photo_inputs, verify_model
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)

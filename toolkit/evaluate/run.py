@@ -39,7 +39,7 @@ from toolkit.evaluate.schema import (
 )
 from toolkit.host import available_cores, host_facts
 from toolkit.hub.model import Model
-from toolkit.hub.origin import calibration_of
+from toolkit.hub.provenance import read_provenance
 from toolkit.hub.store import Store
 from toolkit.portrait import photo_mask, preprocess, subject_mask
 
@@ -207,7 +207,8 @@ def _apart(
     for prepared in prepared_variants:
         path = prepared.artifact
         try:
-            calibrated_on = calibration_of(path) if path.suffix == ".onnx" else frozenset()
+            is_onnx = path.suffix == ".onnx"
+            calibrated_on = read_provenance(path).calibrated_on if is_onnx else frozenset()
         except ExportError as error:
             refused.append(Skipped(prepared.name, str(error), asked=True))
             continue

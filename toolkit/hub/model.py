@@ -13,7 +13,7 @@ from toolkit.graphs import FrozenGraph, adopt, read_graph
 from toolkit.graphs.saved_model_files import SAVED_MODEL_FILE
 from toolkit.hub.archive import read_archive, read_saved_model_folder
 from toolkit.hub.catalog import ARCHIVE_SUFFIX, Catalog, load_catalog
-from toolkit.hub.origin import read_origin
+from toolkit.hub.provenance import read_provenance
 from toolkit.hub.store import Store
 
 ModelKind = Literal["bundled", "store", "archive", "graph", "saved model", "onnx"]
@@ -175,7 +175,7 @@ def _from_name(name: str, store: Store, catalog: Catalog, *, trusted: bool) -> M
 
 def _graph_behind(export: Path, store: Store) -> FrozenGraph:
     """Find the frozen graph an ONNX file was made from, by the hash it carries."""
-    wanted = read_origin(export).graph_sha256
+    wanted = read_provenance(export).graph_sha256
     for name in [load_catalog().bundled.name, *store.names()]:
         graph = resolve_model(name, store=store).graph()
         if graph.sha256 == wanted:

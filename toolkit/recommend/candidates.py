@@ -12,8 +12,8 @@ from toolkit.bench.schema import Skipped
 from toolkit.bench.variants import Variant
 from toolkit.convert.profiles import PROFILES
 from toolkit.errors import ToolkitError
-from toolkit.hub.exports import ensure_export
 from toolkit.hub.model import Model
+from toolkit.hub.opening import ensure_artifact
 from toolkit.hub.store import Store
 
 
@@ -91,7 +91,7 @@ def find_candidates(
     for profile, variants in _combinations(model):
         if profile is not None:
             try:  # once, not once for each runtime: a conversion that fails takes its time
-                ensure_export(replace(model, profile=profile), store)
+                ensure_artifact(replace(model, profile=profile), store=store)
             except ToolkitError as error:
                 skipped.append(Skipped(profile, str(error), asked=False))
                 continue

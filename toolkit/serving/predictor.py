@@ -10,7 +10,7 @@ from typing import Any, Self
 from toolkit.backends import artifact_sha256, find_backend
 from toolkit.host import available_cores, limit_opencv
 from toolkit.hub.model import Model, resolve_model
-from toolkit.hub.opening import find_artifact
+from toolkit.hub.opening import ensure_artifact
 from toolkit.hub.store import Store
 from toolkit.imaging import Photo, decode_image, encode_image
 from toolkit.imaging.metadata import without_location
@@ -124,7 +124,7 @@ class Predictor:
         settings = settings or PortraitSettings()
         found = model if isinstance(model, Model) else resolve_model(model, store=store)
         margin = settings.style.uses_margin
-        artifact = find_artifact(found, backend, logits=margin, store=store)
+        artifact = ensure_artifact(found, backend, logits=margin, store=store)
         opened = find_backend(backend).open(
             artifact, threads=threads or available_cores(), provider=provider
         )
