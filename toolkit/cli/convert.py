@@ -28,8 +28,8 @@ def convert_command(
         typer.Option(
             "--profile",
             metavar="NAME",
-            help="The recipe; --profiles lists them. Default: exact, or plain where exact does not "
-            "recognize the graph.",
+            help="The profile; --profiles lists them. Default: exact, or plain where exact does "
+            "not recognize the graph.",
             show_default=False,
         ),
     ] = None,
@@ -69,7 +69,7 @@ def convert_command(
 ) -> None:
     """Convert a frozen graph to ONNX, verify it against TF1 and put it in place.
 
-    A profile is a recipe of passes that make the export faster; some may change labels, and
+    A profile is a list of passes that make the export faster; some may change labels, and
     --profiles says which. The export is checked by the ONNX checker and run in ONNX Runtime beside
     TF1-compat inference; only one that passes is put in place, with a manifest beside it: under the
     near-tie rule, or where labels may change with a least share of equal labels. The same graph
@@ -88,10 +88,10 @@ def convert_command(
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     if profiles:
-        console.document("convert", {"profiles": [_facts(chosen) for chosen in PROFILES.values()]})
-        for chosen in PROFILES.values():
-            console.result(f"{chosen.name:<9} {chosen.about}; {_judged_by(chosen.least_agreement)}")
-            console.result(f"          {', '.join(chosen.passes)}")
+        console.document("convert", {"profiles": [_facts(each) for each in PROFILES.values()]})
+        for each in PROFILES.values():
+            console.result(f"{each.name:<9} {each.about}; {_judged_by(each.least_agreement)}")
+            console.result(f"          {', '.join(each.passes)}")
         return
     found = resolve_model(model, trusted=trust_graph)
     if found.kind == "onnx":
@@ -145,12 +145,12 @@ def _quantized(found: dict[str, Any]) -> str:
     )
 
 
-def _facts(chosen: Profile) -> dict[str, object]:
+def _facts(profile: Profile) -> dict[str, object]:
     return {
-        "name": chosen.name,
-        "about": chosen.about,
-        "passes": chosen.passes,
-        "least_agreement": chosen.least_agreement,
+        "name": profile.name,
+        "about": profile.about,
+        "passes": profile.passes,
+        "least_agreement": profile.least_agreement,
     }
 
 

@@ -28,7 +28,7 @@ class Manifest:
     model, source_graph_sha256 : str
         The model's name and the frozen graph it was made from.
     profile : str
-        The recipe, such as ``plain``.
+        Its name, such as ``plain``.
     passes : tuple of str
         What was done to tf2onnx's model, in this order; empty in manifests of before there were
         profiles.

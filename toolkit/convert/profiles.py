@@ -1,4 +1,4 @@
-"""The profiles: named recipes of passes."""
+"""The profiles: named lists of passes, and how what they make is judged."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ STATIC_INT8 = "static_int8"
 """The name of what `toolkit.convert.quantize` does, among passes."""
 
 ALWAYS = {"exact_nearest": exact_nearest, "canonical_form": canonical_form}
-"""What every recipe ends with, in this order; these take any model of tf2onnx's."""
+"""What every profile ends with, in this order; these take any model of tf2onnx's."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A named recipe.
+    """A named list of passes.
 
     Attributes
     ----------

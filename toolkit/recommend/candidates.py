@@ -129,5 +129,5 @@ def _combinations(model: Model) -> Iterator[tuple[str | None, list[Variant]]]:
 def _same_labels(model: Model, profile: str | None) -> bool:
     if profile is None:
         return model.kind != "onnx"  # the graph itself
-    chosen = PROFILES.get(profile)
-    return chosen is not None and chosen.least_agreement is None
+    known = PROFILES.get(profile)
+    return known is not None and known.least_agreement is None
