@@ -40,14 +40,14 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 RECOMMEND = ("recommend", "--dataset", "photos", "-m", "mnv2_dm05_person")
 
 
-def test_the_frontier_the_choice_and_the_command_that_uses_it_are_printed(
+def test_the_pareto_front_the_choice_and_the_command_that_uses_it_are_printed(
     toolkit: Command, desk: Path, machine: Machine
 ) -> None:
     done = toolkit(*RECOMMEND)
     assert done.code == 0, done.stderr
     head, _, names, *rest = done.stdout.splitlines()
     assert head.endswith("reference onnx:net+exact: IoU 0.9500")
-    assert names.split()[0] == "frontier"
+    assert names.split()[0] == "Pareto"
     pareto_front = [line.split() for line in rest[: rest.index("")]]
     assert [(row[0], row[-3], row[-2]) for row in pareto_front] == [
         ("onnx:net+fast@threads=2", "0.9470", "0.0030"),
@@ -123,7 +123,7 @@ def test_where_nothing_is_fast_enough_the_nearest_is_named_and_nothing_is_writte
     last = done.stdout.splitlines()[-1]
     assert last.startswith("FAILED: nothing has an IoU at most 0.001 below the reference in at ")
     assert "most 50 ms; the nearest is onnx:net+exact@threads=2: 80.0 (" in last
-    assert "frontier" in done.stdout
+    assert "Pareto front" in done.stdout
     assert not (desk / "recommend.toml").exists()
 
 
@@ -151,7 +151,7 @@ def test_between_two_as_fast_the_better_is_shipped_and_that_is_said(
     assert "within the noise" in said
 
 
-def test_the_results_make_a_page_with_the_frontier(
+def test_the_results_make_a_page_with_the_pareto_front(
     toolkit: Command, desk: Path, machine: Machine
 ) -> None:
     toolkit(*RECOMMEND, "--results", "results")
@@ -275,9 +275,9 @@ def test_the_bundled_network_is_timed_judged_and_used_as_it_says(
     )
     assert done.code == 0, done.stderr
     document = json.loads(done.stdout)
-    names = [point["name"] for point in document["frontier"]]
+    names = [point["name"] for point in document["pareto_front"]]
     assert document["choice"]["name"] in names
-    assert all(point["rounds"] >= 10 for point in document["frontier"])
+    assert all(point["rounds"] >= 10 for point in document["pareto_front"])
     config = read_config(desk / "recommend.toml")
     assert (config.model, config.profile) == ("mnv2_dm05_person", "plain")
     assert document["reference"].endswith(":mnv2_dm05_person+plain")

@@ -313,7 +313,7 @@ def test_in_a_browser_every_figure_has_size_nothing_overflows_and_nothing_compla
     assert browser.evaluate("document.documentElement.scrollWidth") <= width
     assert browser.evaluate(OVERFLOWING) == []
     sizes = browser.evaluate(SIZES)
-    assert len(sizes) == 2 * 3 + 4  # strips, stages and frontier of each photo, four pictures
+    assert len(sizes) == 2 * 3 + 4  # strips, stages and Pareto front of each photo, four pictures
     assert all(wide > 100 and tall > 60 for wide, tall in sizes)
     assert browser.evaluate(TEXTS_OUTSIDE) == []
     background = browser.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -204,7 +204,7 @@ def _print(done: Recommendation, console: Console) -> None:
     )
     console.result()
     console.table(
-        ("frontier", "photo to portrait, ms", "segmentation", "IoU", "drop", "memory, MB"),
+        ("Pareto front", "photo to portrait, ms", "segmentation", "IoU", "drop", "memory, MB"),
         [
             (
                 point.name,

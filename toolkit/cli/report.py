@@ -103,12 +103,12 @@ def report_command(
     ]
     for verdict in verdicts:
         console.result(f"{verdict['photo']}: {verdict['headline']}")
-    frontiers = [
+    pareto_fronts = [
         _pareto_front(view, measurement)
         for measurement in measurements
-        for view in measurement.frontiers
+        for view in measurement.pareto_fronts
     ]
-    for view in frontiers:
+    for view in pareto_fronts:
         best = [point["variant"] for point in view["points"] if point["dominated_by"] is None]
         if best:
             console.result(f"{view['dataset']}, {view['photo']}: Pareto front: {', '.join(best)}")
@@ -120,12 +120,17 @@ def report_command(
     console.say(f"wrote {output}, {len(content) / 1e6:.2f} MB")
     console.document(
         "report",
-        {"path": output, "size": len(content), "verdicts": verdicts, "frontiers": frontiers},
+        {
+            "path": output,
+            "size": len(content),
+            "verdicts": verdicts,
+            "pareto_fronts": pareto_fronts,
+        },
     )
 
 
 def _pareto_front(view: ParetoFront, measurement: MeasurementView) -> dict[str, Any]:
-    """Name what a frontier shows, for the document."""
+    """Name what a Pareto front shows, for the document."""
     names = [variant.name for variant in measurement.variants]
     return {
         "result": measurement.source,

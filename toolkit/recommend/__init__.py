@@ -1,1 +1,1 @@
-"""The configuration to ship on this machine: candidates, the frontier, and the choice."""
+"""The configuration to ship on this machine: candidates, the Pareto front, and the choice."""

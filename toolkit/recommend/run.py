@@ -283,7 +283,7 @@ class _Work:
     def decide(
         self, left: Sequence[Candidate], reference: str, limits: Limits, pruned: list[Pruned]
     ) -> tuple[tuple[ParetoPoint, ...], Choice, list[Figures]]:
-        """Time what is left until the choice is clear; return frontier, choice and all figures."""
+        """Time what is left until the choice is clear; return front, choice and all figures."""
         latency = None if limits.max_latency_ms is None else limits.max_latency_ms * 1e6
         least = self.ious[reference] - limits.max_iou_drop
         threads = {one.name: one.threads for one in left}

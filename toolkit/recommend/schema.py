@@ -28,7 +28,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class ParetoPoint:
-    """A candidate on the frontier.
+    """A candidate on the Pareto front.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class ParetoPoint:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What is not on the frontier.
+    """What is not on the Pareto front.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Pruned:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The frontier of this machine and what to ship.
+    """The Pareto front of this machine and what to ship.
 
     Attributes
     ----------

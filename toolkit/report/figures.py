@@ -124,7 +124,7 @@ def _strips(axes: Axes, rows: Sequence[Row], unit: str) -> None:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point of a frontier.
+    """A point of a Pareto front.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ class Mark:
 
 
 def pareto_plot(name: str, marks: Sequence[Mark], across: str, up: str) -> str:
-    """Draw points of two measures, the better ones to the upper left, and the frontier's steps.
+    """Draw points of two measures, the better ones to the upper left, and the Pareto front's steps.
 
     Parameters
     ----------

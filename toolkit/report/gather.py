@@ -67,7 +67,7 @@ def measurement_of(
             for warning in summarize(report).warnings
         ),
         raw=tuple(_raw(report)),
-        frontiers=tuple(
+        pareto_fronts=tuple(
             pareto_front_of(report, photo, evaluation, of)
             for evaluation, of in evaluations
             for photo in range(len(report.photos))

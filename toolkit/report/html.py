@@ -66,7 +66,7 @@ def render_page(
         "strips": strips,
         "stage_bars": stage_bars,
         "memory_bars": memory_bars,
-        "frontier": pareto_front,
+        "pareto_front": pareto_front,
         "span": span_text,
     }
     environment.filters.update(words)
@@ -263,7 +263,7 @@ def pareto_front(view: ParetoFront, key: str) -> Any:
     ]
     return _markup(
         pareto_plot(
-            f"frontier-{key}",
+            f"pareto-front-{key}",
             marks,
             "ms from decoded photo to portrait",
             f"mean IoU of {view.subject}",

@@ -225,7 +225,7 @@ class MeasurementView:
     warnings : tuple of str
         What makes the figures worth less.
     raw : tuple of RawRow
-    frontiers : tuple of ParetoFront
+    pareto_fronts : tuple of ParetoFront
         One for each evaluation and photo.
     """
 
@@ -240,7 +240,7 @@ class MeasurementView:
     problems: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     raw: tuple[RawRow, ...]
-    frontiers: tuple[ParetoFront, ...] = ()
+    pareto_fronts: tuple[ParetoFront, ...] = ()
 
 
 @dataclass(frozen=True)
