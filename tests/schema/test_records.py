@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,8 @@ class Outer:
     name: str | None
     inner: tuple[Inner, ...]
     table: dict[str, tuple[int, ...]]
+    size: tuple[int, int]
+    free: dict[str, Any]
     added: str = "default"
 
 
@@ -34,12 +37,15 @@ GOOD: dict[str, object] = {
     "name": None,
     "inner": [{"flag": True}],
     "table": {"a": [1, 2]},
+    "size": [3, 4],
+    "free": {"anything": [None, {"at": 1}]},
 }
 
 
 def test_every_kind_of_field_is_built() -> None:
     built = read_record(Outer, GOOD)
-    assert built == Outer(1, 2.0, None, (Inner(True),), {"a": (1, 2)})
+    free = {"anything": [None, {"at": 1}]}
+    assert built == Outer(1, 2.0, None, (Inner(True),), {"a": (1, 2)}, (3, 4), free)
     assert isinstance(built.share, float)
 
 
@@ -52,6 +58,8 @@ def test_fields_of_a_later_release_are_passed_over() -> None:
     [
         ("count", True, "count is not an integer"),
         ("count", 1.0, "count is not an integer"),
+        ("size", [3], "size has 1 items, not 2"),
+        ("size", [3, "4"], r"size\[1\] is not an integer"),
         ("share", "1", "share is not a number"),
         ("share", False, "share is not a number"),
         ("name", 3, "name is not a text"),

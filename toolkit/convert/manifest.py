@@ -9,11 +9,9 @@ from typing import Any
 
 from toolkit.errors import ExportError
 from toolkit.files.atomic import sha256_of
+from toolkit.schema.records import read_record
 
 SCHEMA = "toolkit-manifest"
-LISTS = ("crop", "labels", "passes", "quality")
-"""Fields that are tuples here and lists in the document."""
-
 VERSION = 1
 
 
@@ -115,13 +113,12 @@ def read_manifest(export: Path | str) -> Manifest | None:
     path = manifest_path(export)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        if document.pop("schema") != SCHEMA or document.pop("version") != VERSION:
+        if (document["schema"], document["version"]) != (SCHEMA, VERSION):
             raise ExportError(path, "is no manifest this version reads", "convert the graph again")
-        lists = {key: tuple(document[key]) for key in LISTS if key in document}
-        manifest = Manifest(**(document | lists))
+        manifest = read_record(Manifest, document)
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise ExportError(path, "is damaged", "convert the graph again") from error
     if manifest.sha256 != sha256_of(export):
         raise ExportError(path, f"belongs to other bytes than {export}", "convert the graph again")

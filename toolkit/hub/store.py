@@ -20,7 +20,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
@@ -41,6 +40,7 @@ from toolkit.files.atomic import (
 )
 from toolkit.graphs.network import INPUT, OUTPUT
 from toolkit.hub.catalog import GRAPH_FILE, source_tree
+from toolkit.schema.records import read_record
 
 log = logging.getLogger(__name__)
 
@@ -120,51 +120,15 @@ class ModelSource:
         --------
         >>> ModelSource.from_json(b"{}")
         Traceback (most recent call last):
-        ValueError: schema is missing
+        toolkit.schema.records.RecordError: name is missing
         """
         found = json.loads(text)
-        if not isinstance(found, dict):
-            raise ValueError("not a JSON object")  # noqa: TRY004 - one kind of error for the caller
-        if found.get("schema", SCHEMA) != SCHEMA:
+        if isinstance(found, dict) and found.get("schema", SCHEMA) != SCHEMA:
             raise ValueError(f"schema {found['schema']!r} is not {SCHEMA}")
-        values = {key: _field(found, key, kind) for key, kind in _FIELDS.items()}
-        values |= {key: _field(found, key, kind) for key, kind in _LATER.items() if key in found}
-        crop, labels = values["crop"], values["labels"]
-        if len(crop) != 2 or not all(type(side) is int and side > 0 for side in crop):
+        source = read_record(cls, found)
+        if min(source.crop) < 1:
             raise ValueError("crop is not [height, width]")
-        if not all(isinstance(label, str) for label in labels):
-            raise ValueError("labels are not names")
-        adapted = values.get("adapted", [])
-        if not all(isinstance(change, str) for change in adapted):
-            raise ValueError("adapted is not a list of text")
-        tuples = {"crop": tuple(crop), "labels": tuple(labels), "adapted": tuple(adapted)}
-        return cls(**{**values, **tuples})
-
-
-_FIELDS: dict[str, type] = {
-    "schema": int,
-    "name": str,
-    "origin": str,
-    "archive": str,
-    "archive_sha256": str,
-    "archive_size": int,
-    "graph_sha256": str,
-    "graph_size": int,
-    "crop": list,
-    "labels": list,
-    "pin": str,
-    "fetched_at": str,
-}
-_LATER: dict[str, type] = {"input": str, "output": str, "frozen_from": str, "adapted": list}
-"""Fields that older records lack."""
-
-
-def _field(found: dict[str, Any], key: str, kind: type) -> Any:
-    if key not in found:
-        raise ValueError(f"{key} is missing")
-    if type(found[key]) is not kind:
-        raise ValueError(f"{key} is not of type {kind.__name__}")
-    return found[key]
+        return source
 
 
 @dataclass(frozen=True)

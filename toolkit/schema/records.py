@@ -21,8 +21,8 @@ def read_record(kind: type[T], value: object, where: str = "") -> T:
     Parameters
     ----------
     kind : type
-        A dataclass whose fields are annotated with int, float, str, bool, ``X | None``,
-        ``tuple[X, ...]``, ``dict[str, X]`` or dataclasses of such.
+        A dataclass whose fields are annotated with int, float, str, bool, Any, ``X | None``,
+        ``tuple[X, ...]``, ``tuple[X, Y]``, ``dict[str, X]`` or dataclasses of such.
     value : object
         A JSON value.
     where : str
@@ -71,7 +71,14 @@ def _read(kind: Any, value: object, where: str) -> Any:
     if origin is tuple:
         if not isinstance(value, list):
             raise RecordError(f"{where} is not a list")
-        return tuple(_read(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+        if arguments[-1] is Ellipsis:
+            arguments = arguments[:1] * len(value)
+        if len(arguments) != len(value):
+            raise RecordError(f"{where} has {len(value)} items, not {len(arguments)}")
+        return tuple(
+            _read(argument, item, f"{where}[{place}]")
+            for place, (argument, item) in enumerate(zip(arguments, value, strict=True))
+        )
     if origin is dict:
         if not isinstance(value, dict):
             raise RecordError(f"{where} is not an object")
@@ -79,7 +86,9 @@ def _read(kind: Any, value: object, where: str) -> Any:
     return _read_scalar(kind, value, where)
 
 
-def _read_scalar(kind: type, value: object, where: str) -> object:
+def _read_scalar(kind: Any, value: object, where: str) -> object:
+    if kind is Any:
+        return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     # bool is a subclass of int; a flag is no number here
