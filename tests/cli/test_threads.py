@@ -46,8 +46,8 @@ import cv2
 import numpy as np
 import onnxruntime
 import toolkit.backends.onnx
-from toolkit import imaging
 from toolkit.cli import main
+from toolkit.serving import batch
 
 Session, asked, added = onnxruntime.InferenceSession, [], []
 
@@ -64,7 +64,7 @@ def count():
     return len(os.listdir("/proc/self/task"))
 
 before = count()
-write = imaging.write_photo
+write = batch.write_atomically
 
 def counting(*arguments, **options):
     write(*arguments, **options)
@@ -73,7 +73,7 @@ def counting(*arguments, **options):
     found = {"opened": added[-1], "all": count() - before, "opencv": cv2.getNumThreads()}
     sys.stdout.write(json.dumps({**found, "asked": asked}) + chr(10))  # whole, whoever else writes
 
-imaging.write_photo = counting
+batch.write_atomically = counting
 main()
 """
 """The command line, that says of its pools while a session is open."""

@@ -228,7 +228,7 @@ def box(variance: float) -> Float:
 
     Examples
     --------
-    >>> bar(2 / 3).tolist()  # three pixels
+    >>> box(2 / 3).tolist()  # three pixels
     [0.0, 0.3333333432674408, 0.3333333432674408, 0.3333333432674408, 0.0]
     """
     whole = _odd(math.sqrt(12 * variance + 1))
