@@ -17,6 +17,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT
+from toolkit.backends import BACKENDS
+from toolkit.errors import MissingDependencyError
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()
@@ -70,6 +72,27 @@ def test_the_lock_holds_everything_that_the_project_declares() -> None:
     for requirement in declared():
         (pinned,) = locked[canonicalize_name(requirement.name)].specifier
         assert requirement.specifier.contains(pinned.version), f"{requirement}: make lock"
+
+
+def to_install(text: str) -> list[Requirement]:
+    """What the `pip install` lines of a text ask for, by name and not from a checkout."""
+    words = re.findall(r"pip install '?([a-z][a-z0-9-]*(?:\[[a-z,]+\])?)", text)
+    return [Requirement(word) for word in words]
+
+
+def test_a_missing_extra_is_installed_by_the_name_of_the_distribution() -> None:
+    error = MissingDependencyError.of_extra("the report needs jinja2", "report")
+    (requirement,) = to_install(error.remedy)
+    assert requirement.name == PROJECT["project"]["name"]
+    assert requirement.extras == {"report"}
+
+
+def test_every_extra_that_is_named_to_users_is_declared() -> None:
+    declared_extras = set(PROJECT["project"]["optional-dependencies"])
+    assert {spec.extra for spec in BACKENDS.values() if spec.extra} <= declared_extras
+    named = to_install((ROOT / "README.md").read_text())
+    assert {requirement.name for requirement in named} == {PROJECT["project"]["name"]}
+    assert set().union(*(requirement.extras for requirement in named)) == declared_extras
 
 
 def loaded_by(statement: str, home: Path) -> set[str]:

@@ -189,7 +189,8 @@ def test_the_wheel_holds_the_networks_the_license_and_the_types_and_no_tests(whe
         assert wanted in names
     for wanted in ("LICENSE", "NOTICE"):
         assert [name for name in names if name.endswith(f".dist-info/licenses/{wanted}")]
-    assert {name.split("/")[0].partition("-")[0] for name in names} == {"toolkit"}
+    tops = {name.split("/")[0].partition("-")[0] for name in names}
+    assert tops == {"toolkit", "deeplab_toolkit"}  # the package, and what describes it
     assert not [name for name in names if re.search(r"tests?/|/test_|conftest|\.pyc$", name)]
 
 

@@ -27,6 +27,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
+DISTRIBUTION = "deeplab-toolkit"
+"""What an installer calls this package."""
+
 
 class ToolkitError(Exception):
     """A failure the user can act on.
@@ -129,7 +132,7 @@ class MissingDependencyError(ToolkitError):
     @classmethod
     def of_extra(cls, problem: str, extra: str) -> Self:
         """Make the error of a package that one of the project's extras installs."""
-        return cls(problem, f"install the {extra} extra: pip install '.[{extra}]' in its source")
+        return cls(problem, f"install the {extra} extra: pip install '{DISTRIBUTION}[{extra}]'")
 
 
 class ConversionError(ToolkitError):

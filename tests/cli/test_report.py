@@ -154,4 +154,4 @@ def test_without_the_extra_it_is_named_and_the_exit_code_is_3(
     outcome = toolkit("report", result)
     assert outcome.code == 3
     assert f"the report needs {package}" in outcome.stderr
-    assert "pip install '.[report]'" in outcome.stderr
+    assert "pip install 'deeplab-toolkit[report]'" in outcome.stderr
