@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from tests.conftest import ROOT
+from toolkit import __version__
 from toolkit.backends import BACKENDS
 from toolkit.errors import MissingDependencyError
 
@@ -93,6 +95,22 @@ def test_every_extra_that_is_named_to_users_is_declared() -> None:
     named = to_install((ROOT / "README.md").read_text())
     assert {requirement.name for requirement in named} == {PROJECT["project"]["name"]}
     assert set().union(*(requirement.extras for requirement in named)) == declared_extras
+
+
+def test_the_version_stands_in_the_package_alone() -> None:
+    assert PROJECT["project"]["dynamic"] == ["version"]
+    source = ROOT / PROJECT["tool"]["hatch"]["version"]["path"]
+    assert f'__version__ = "{__version__}"\n' in source.read_text()
+
+
+def test_the_changelog_says_what_is_in_this_version() -> None:
+    headings = re.findall(r"^## \[(.+)\](.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0][0] in {"Unreleased", __version__}
+    released = [Version(name) for name, _ in headings if name != "Unreleased"]
+    assert released == sorted(released, reverse=True)
+    assert all(version <= Version(__version__) for version in released)
+    for name, date in headings:
+        assert (name == "Unreleased") == (not re.fullmatch(r" - \d{4}-\d\d-\d\d", date)), name
 
 
 def loaded_by(statement: str, home: Path) -> set[str]:

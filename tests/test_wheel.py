@@ -24,6 +24,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from PIL import Image
 
+import toolkit
 from tests.bench.reports import make_report
 from tests.conftest import ROOT
 from toolkit.bench.files import write_report
@@ -203,6 +204,11 @@ def test_the_base_install_has_no_tensorflow_and_no_scikit_image(serving: Install
     for package in ("tensorflow", "tf2onnx", "onnx", "skimage", "pytest"):
         run = serving.run("python", "-c", f"import {package}")
         assert f"No module named '{package}'" in run.stderr
+
+
+def test_the_version_of_the_metadata_is_that_of_the_package(serving: Installation) -> None:
+    asked = "from importlib import metadata; print(metadata.version('deeplab-toolkit'))"
+    assert serving.run("python", "-c", asked).stdout.strip() == toolkit.__version__
 
 
 def test_the_command_is_the_installed_one(serving: Installation) -> None:
