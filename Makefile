@@ -57,7 +57,7 @@ MEASURE = rm -f $(1).json $(1).html; \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo page photo-there test test-slow test-official lint format bench core-cost natural-cost gate-proof lock clean
+.PHONY: help demo page photo-there test test-slow test-official lint format bench core-cost natural-cost gate-proof dist lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
@@ -108,6 +108,12 @@ gate-proof: $(READY) ## simulate the gate from recorded noise: figures and docs/
 	$(BIN)/python -m benchmarks.gate.simulate
 	$(BIN)/python -m benchmarks.gate.tables
 	$(BIN)/python -m benchmarks.gate.pictures
+
+dist: $(READY) ## build the sdist and the wheel into dist/, and check what was built
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	DIST=dist $(BIN)/python -m pytest tests/test_wheel.py
 
 lock: ## resolve requirements.lock again from pyproject.toml
 	@$(CHECK_PYTHON)

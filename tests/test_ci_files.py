@@ -25,9 +25,13 @@ FILES = (
     "docs/ci/gitlab.yml",
     ".github/workflows/ci.yml",
     ".github/workflows/official.yml",
+    ".github/workflows/release.yml",
 )
 TEXTS = {name: (ROOT / name).read_text() for name in FILES}
-ACTION, GITLAB, WORKFLOW, OFFICIAL = (yaml.safe_load(text) for text in TEXTS.values())
+ACTION, GITLAB, WORKFLOW, OFFICIAL, RELEASE = (yaml.safe_load(text) for text in TEXTS.values())
+WORKFLOWS = (WORKFLOW, OFFICIAL, RELEASE)
+IDENTITY = {"id-token": "write"}
+"""What lets a job say to the package index which workflow it belongs to."""
 OFFICIAL_SCRIPT = (ROOT / "tests/official/__main__.py").read_text()
 SCREEN = 60
 SIDES = {"base": "onnx", "head": "tf"}
@@ -71,21 +75,25 @@ def test_a_file_fits_a_screen(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_no_file_knows_a_secret(name: str) -> None:
-    assert not re.search(r"secrets|token|password", TEXTS[name], re.IGNORECASE)
+    text = TEXTS[name].replace("id-token: write", "")
+    assert not re.search(r"secrets|token|password", text, re.IGNORECASE)
 
 
 def steps_of_ours() -> list[dict[str, Any]]:
-    jobs = [*WORKFLOW["jobs"].values(), *OFFICIAL["jobs"].values()]
+    jobs = [job for workflow in WORKFLOWS for job in workflow["jobs"].values()]
     steps = [*ACTION["runs"]["steps"], *(step for job in jobs for step in job["steps"])]
     assert len(steps) > 8
     return steps
 
 
-def test_every_action_is_githubs_own_or_ours_and_pinned_to_a_major_version() -> None:
-    used = {step["uses"] for step in steps_of_ours() if "uses" in step}
-    assert len(used) == 4
-    for name in used - {"./docs/ci/gate"}:
-        assert re.fullmatch(r"actions/[a-z-]+@v[0-9]+", name)
+def test_githubs_actions_are_pinned_to_a_major_version_and_others_to_a_commit() -> None:
+    used = {step["uses"] for step in steps_of_ours() if "uses" in step} - {"./docs/ci/gate"}
+    assert len(used) == 5
+    foreign = {name for name in used if not re.fullmatch(r"actions/[a-z-]+@v[0-9]+", name)}
+    assert {name.partition("@")[0] for name in foreign} == {"pypa/gh-action-pypi-publish"}
+    for name in foreign:
+        assert re.fullmatch(r".+@[0-9a-f]{40}", name)
+        assert re.search(rf"{name}  # v\d+\.\d+\.\d+$", "\n".join(TEXTS.values()), re.MULTILINE)
     assert (ROOT / "docs/ci/gate/action.yml").exists()
 
 
@@ -96,12 +104,13 @@ def test_no_expression_stands_in_a_script() -> None:
 
 
 def test_our_workflows_may_read_and_nothing_else() -> None:
-    for workflow in (WORKFLOW, OFFICIAL):
+    for workflow in WORKFLOWS:
         assert workflow["permissions"] == {"contents": "read"}
-        assert not any("permissions" in job for job in workflow["jobs"].values())
+        asked = {name for name, job in workflow["jobs"].items() if "permissions" in job}
+        assert asked == ({"publish"} if workflow is RELEASE else set())
     assert set(WORKFLOW[True]) == {"push", "pull_request"}  # YAML 1.1 reads `on` as true
     checkouts = [s for s in steps_of_ours() if str(s.get("uses")).startswith("actions/checkout")]
-    assert [step["with"]["persist-credentials"] for step in checkouts] == [False] * 3
+    assert [step["with"]["persist-credentials"] for step in checkouts] == [False] * 4
 
 
 def test_our_workflow_runs_what_every_change_must_pass() -> None:
@@ -121,6 +130,53 @@ def test_the_official_network_is_tried_weekly_and_on_demand_and_its_report_kept(
     default = re.search(r'"--folder".*default=Path\("(.+)"\)', OFFICIAL_SCRIPT)
     assert default
     assert kept["with"]["path"] == f"{default[1]}/layout.txt"
+
+
+def refused(folder: Path, tag: str, version: str, heading: str) -> str:
+    """What the release says of a tag in a checkout of a version with a changelog; empty: fine."""
+    (folder / "toolkit").mkdir(parents=True)
+    (folder / "toolkit" / "__init__.py").write_text(f'__version__ = "{version}"\n')
+    (folder / "CHANGELOG.md").write_text(f"# Changelog\n\n## {heading}\n")
+    executable(folder / "bin" / "python", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (step,) = (step for step in RELEASE["jobs"]["build"]["steps"] if "TAG" in step.get("env", {}))
+    assert step["env"]["TAG"] == "${{ github.ref_name }}"
+    run = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "TAG": tag},
+    )
+    assert (run.returncode == 0) == (run.stdout == ""), run.stderr
+    return run.stdout
+
+
+def test_a_tag_that_is_not_the_version_is_refused(tmp_path: Path) -> None:
+    heading = "[1.2.3] - 2026-12-31"
+    assert refused(tmp_path / "same", "v1.2.3", "1.2.3", heading) == ""
+    for number, tag in enumerate(("v1.2.30", "v1.2", "1.2.3", "v1.2.3-rc1")):
+        said = refused(tmp_path / str(number), tag, "1.2.3", heading)
+        assert said.startswith(f"::error::the tag is {tag}")
+
+
+def test_a_version_that_the_changelog_lacks_is_refused(tmp_path: Path) -> None:
+    for number, heading in enumerate(("[Unreleased]", "[1.2.30] - 2026-12-31", "[1.2.3]")):
+        said = refused(tmp_path / str(number), "v1.2.3", "1.2.3", heading)
+        assert said.startswith("::error::CHANGELOG.md has no dated section [1.2.3]")
+
+
+def test_only_tags_publish_what_was_built_and_checked_and_no_registry_is_named() -> None:
+    assert RELEASE[True] == {"push": {"tags": ["v*"]}}
+    build, publish = (RELEASE["jobs"][name] for name in ("build", "publish"))
+    *_, checked, kept = build["steps"]
+    assert checked == {"run": "make dist"}
+    assert publish["needs"] == "build"
+    assert (publish["environment"], publish["permissions"]) == ("release", IDENTITY)
+    fetched, upload = publish["steps"]
+    assert fetched["with"] == {name: kept["with"][name] for name in ("name", "path")}
+    assert set(upload) == {"uses"}  # its own defaults, and what the job's identity allows
+    assert "://" not in TEXTS[".github/workflows/release.yml"]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from toolkit.imaging import demo_photo, write_photo
 
 STUB = """#!/bin/sh
 # Stands in for python and toolkit: logs what it is asked, and writes what it is to write.
-echo "$(basename "$0") $*" >> log
+echo "$(basename "$0") $*${DIST:+ # DIST=$DIST}" >> log
 case "$1 $BENCH" in
   "bench nothing") echo "no such photo" >&2; exit 3 ;;
 esac
@@ -41,7 +41,7 @@ def checkout(tmp_path: Path) -> Path:
     (folder / ".venv" / "bin").mkdir(parents=True)
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
-    for name in ("python", "toolkit"):
+    for name in ("python", "toolkit", "twine"):
         path = folder / ".venv" / "bin" / name
         path.write_text(STUB)
         path.chmod(0o755)
@@ -126,6 +126,19 @@ def test_make_page_says_in_one_line_that_the_photo_is_missing(checkout: Path) ->
     problem, _make_stops = run.stderr.splitlines()
     assert problem == "PHOTO=missing.jpg: no such file"
     assert not log_of(checkout)
+
+
+def test_make_dist_builds_anew_and_checks_what_it_built(checkout: Path) -> None:
+    (checkout / "dist").mkdir()
+    (checkout / "dist" / "older.whl").touch()
+    run = make(checkout, "dist")
+    assert run.returncode == 0, run.stderr
+    assert not (checkout / "dist" / "older.whl").exists()
+    assert log_of(checkout) == [
+        "python -m build --no-isolation --outdir dist .",
+        "twine check --strict dist/*",
+        "python -m pytest tests/test_wheel.py # DIST=dist",
+    ]
 
 
 @pytest.mark.slow

@@ -1,16 +1,19 @@
-"""The built wheel, in clean environments outside the source tree, with what its metadata declares.
+"""The built sdist and wheel, the wheel in clean environments with what its metadata declares.
 
-No index is asked: each declared distribution is linked in from the environment that runs the tests,
-found by walking the requirements as an installer does. What isn't declared isn't there.
+The environments lie outside the source tree. No index is asked: each declared distribution is
+linked in from the environment that runs the tests, found by walking the requirements as an
+installer does. What isn't declared isn't there.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from collections.abc import Iterable
@@ -72,11 +75,26 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built by the back end of this environment."""
-    folder = tmp_path_factory.mktemp("wheel")
-    python_module("build", "--wheel", "--no-isolation", "--outdir", folder, ROOT)
-    (found,) = folder.glob("*.whl")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an sdist and the wheel made of it: DIST, or built by this environment."""
+    if "DIST" in os.environ:
+        return Path(os.environ["DIST"])
+    folder = tmp_path_factory.mktemp("dist")
+    python_module("build", "--no-isolation", "--outdir", folder, ROOT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sdist(built: Path) -> Path:
+    """The source distribution."""
+    (found,) = built.glob("*.tar.gz")
+    return found
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    """The wheel."""
+    (found,) = built.glob("*.whl")
     return found
 
 
@@ -124,8 +142,9 @@ def python_module(*arguments: str | Path) -> None:
 def unpacked_metadata(wheel: Path, root: Path) -> Path:
     """Unpack the wheel's metadata, which says what it needs."""
     with zipfile.ZipFile(wheel) as archive:
-        wanted = [name for name in archive.namelist() if ".dist-info/" in name]
-        archive.extractall(root / "metadata", wanted)
+        for name in archive.namelist():
+            if ".dist-info/" in name:
+                archive.extract(name, root / "metadata")
     return root / "metadata"
 
 
@@ -193,6 +212,16 @@ def test_the_wheel_holds_the_networks_the_license_and_the_types_and_no_tests(whe
     tops = {name.split("/")[0].partition("-")[0] for name in names}
     assert tops == {"toolkit", "deeplab_toolkit"}  # the package, and what describes it
     assert not [name for name in names if re.search(r"tests?/|/test_|conftest|\.pyc$", name)]
+
+
+def test_the_sdist_holds_what_the_wheel_is_made_of_and_no_fetched_model(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        names = [name.partition("/")[2] for name in archive.getnames()]
+    for wanted in ("LICENSE", "NOTICE", "README.md", "CHANGELOG.md", "pyproject.toml"):
+        assert wanted in names
+    folders = {name.split("/")[1] for name in names if re.match(r"models/[^/]+/", name)}
+    assert folders == {"mnv2_dm05_person", "training"}
+    assert not [name for name in names if re.search(r"(^|/)(tests?|\.venv|shared)/|\.pyc$", name)]
 
 
 def test_the_bundled_network_is_small(wheel: Path) -> None:
