@@ -19,6 +19,16 @@ READY = $(VENV)/.ready
 # Newer versions of everything: make lock LOCK_OPTIONS=--upgrade
 LOCK_OPTIONS =
 UV_VENV = .cache/uv
+GET_UV = "$(PYTHON)" -m venv --clear $(UV_VENV) && \
+	$(UV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+# `make test-serving` has an environment of its own, without TensorFlow: with the lock's versions, or
+# by VERSIONS=lowest with the lowest ones that pyproject.toml allows. TESTS shortens it.
+SERVING = .cache/serving
+VERSIONS = locked
+TESTS = tests
+PINS_locked = --constraint requirements.lock
+PINS_lowest = --resolution lowest-direct
 
 # A report is looked at in a browser. In a container it may be put there; elsewhere its test is skipped.
 GET_CHROMIUM = for name in chromium chromium-browser google-chrome; do \
@@ -57,7 +67,7 @@ MEASURE = rm -f $(1).json $(1).html; \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo page photo-there test test-slow test-official lint format bench core-cost natural-cost gate-proof dist lock clean
+.PHONY: help demo page photo-there test test-slow test-serving test-official coverage lint format bench core-cost natural-cost gate-proof dist lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
@@ -78,6 +88,26 @@ test: $(READY) ## the tests and the docstrings' examples; offline
 test-slow: $(READY) ## the tests that take longer
 	@$(GET_CHROMIUM)
 	$(BIN)/python -m pytest -m slow
+
+test-serving: ## the tests that need no TensorFlow, without it; VERSIONS=lowest: on the lowest versions
+	@$(CHECK_PYTHON)
+	$(GET_UV)
+	"$(PYTHON)" -m venv --clear $(SERVING)
+	$(UV_VENV)/bin/uv pip compile --quiet --python $(SERVING)/bin/python --generate-hashes \
+		--only-binary :all: --no-emit-index-url $(PINS_$(VERSIONS)) --group dev \
+		--extra demo --extra opencv --extra openvino --extra report --extra video \
+		pyproject.toml -o $(SERVING)/requirements.txt
+	$(UV_VENV)/bin/uv pip install --quiet --python $(SERVING)/bin/python --only-binary :all: \
+		-r $(SERVING)/requirements.txt
+	$(SERVING)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --no-index --editable .
+	$(SERVING)/bin/python -m pytest -m "not slow and not tensorflow" $(TESTS)
+
+coverage: $(READY) ## the tests of make test, and the lines and branches of toolkit/ that they miss
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest -m "not slow"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 test-official: $(READY) ## the whole job on the official network, from its origin; needs the network
 	@$(BIN)/python -m tests.official $(FETCHED) $(SHORTER)
@@ -117,15 +147,14 @@ dist: $(READY) ## build the sdist and the wheel into dist/, and check what was b
 
 lock: ## resolve requirements.lock again from pyproject.toml
 	@$(CHECK_PYTHON)
-	"$(PYTHON)" -m venv --clear $(UV_VENV)
-	$(UV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(GET_UV)
 	$(UV_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --all-extras --group dev --custom-compile-command "make lock" \
 		$(LOCK_OPTIONS) pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and every cache; the store stays
 	rm -rf $(VENV) .cache .benchmarks .hypothesis .pytest_cache .mypy_cache .ruff_cache \
-		.import_linter_cache build dist
+		.import_linter_cache build dist .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(LOCKED): requirements.lock

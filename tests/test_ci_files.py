@@ -16,6 +16,7 @@ import typer
 import yaml
 
 from tests.conftest import ROOT
+from tests.test_packaging import PROJECT
 from toolkit.bench.variants import parse_variant
 from toolkit.cli import app
 from toolkit.cli.exits import Exit
@@ -23,13 +24,19 @@ from toolkit.cli.exits import Exit
 FILES = (
     "docs/ci/gate/action.yml",
     "docs/ci/gitlab.yml",
+    ".github/actions/python/action.yml",
+    ".github/dependabot.yml",
+    ".pre-commit-config.yaml",
     ".github/workflows/ci.yml",
+    ".github/workflows/gate.yml",
     ".github/workflows/official.yml",
     ".github/workflows/release.yml",
 )
 TEXTS = {name: (ROOT / name).read_text() for name in FILES}
-ACTION, GITLAB, WORKFLOW, OFFICIAL, RELEASE = (yaml.safe_load(text) for text in TEXTS.values())
-WORKFLOWS = (WORKFLOW, OFFICIAL, RELEASE)
+ACTION, GITLAB, PYTHON_ACTION, DEPENDABOT, PRE_COMMIT, CI, GATE_WORKFLOW, OFFICIAL, RELEASE = (
+    yaml.safe_load(text) for text in TEXTS.values()
+)
+WORKFLOWS = (CI, GATE_WORKFLOW, OFFICIAL, RELEASE)
 IDENTITY = {"id-token": "write"}
 """What lets a job say to the package index which workflow it belongs to."""
 OFFICIAL_SCRIPT = (ROOT / "tests/official/__main__.py").read_text()
@@ -81,20 +88,24 @@ def test_no_file_knows_a_secret(name: str) -> None:
 
 def steps_of_ours() -> list[dict[str, Any]]:
     jobs = [job for workflow in WORKFLOWS for job in workflow["jobs"].values()]
-    steps = [*ACTION["runs"]["steps"], *(step for job in jobs for step in job["steps"])]
-    assert len(steps) > 8
+    actions = [step for action in (ACTION, PYTHON_ACTION) for step in action["runs"]["steps"]]
+    steps = [*actions, *(step for job in jobs for step in job["steps"])]
+    assert len(steps) > 20
     return steps
 
 
 def test_githubs_actions_are_pinned_to_a_major_version_and_others_to_a_commit() -> None:
-    used = {step["uses"] for step in steps_of_ours() if "uses" in step} - {"./docs/ci/gate"}
+    used = {step["uses"] for step in steps_of_ours() if "uses" in step}
+    own = {name for name in used if name.startswith("./")}
+    assert own == {"./docs/ci/gate", "./.github/actions/python"}
+    assert all((ROOT / name / "action.yml").exists() for name in own)
+    used -= own
     assert len(used) == 5
     foreign = {name for name in used if not re.fullmatch(r"actions/[a-z-]+@v[0-9]+", name)}
     assert {name.partition("@")[0] for name in foreign} == {"pypa/gh-action-pypi-publish"}
     for name in foreign:
         assert re.fullmatch(r".+@[0-9a-f]{40}", name)
         assert re.search(rf"{name}  # v\d+\.\d+\.\d+$", "\n".join(TEXTS.values()), re.MULTILINE)
-    assert (ROOT / "docs/ci/gate/action.yml").exists()
 
 
 def test_no_expression_stands_in_a_script() -> None:
@@ -108,15 +119,71 @@ def test_our_workflows_may_read_and_nothing_else() -> None:
         assert workflow["permissions"] == {"contents": "read"}
         asked = {name for name, job in workflow["jobs"].items() if "permissions" in job}
         assert asked == ({"publish"} if workflow is RELEASE else set())
-    assert set(WORKFLOW[True]) == {"push", "pull_request"}  # YAML 1.1 reads `on` as true
+    assert set(CI[True]) == {"push", "pull_request"}  # YAML 1.1 reads `on` as true
     checkouts = [s for s in steps_of_ours() if str(s.get("uses")).startswith("actions/checkout")]
-    assert [step["with"]["persist-credentials"] for step in checkouts] == [False] * 4
+    assert len(checkouts) > 3
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
-def test_our_workflow_runs_what_every_change_must_pass() -> None:
-    assert {"run": ".ci/run"} in WORKFLOW["jobs"]["check"]["steps"]
-    assert "if" not in WORKFLOW["jobs"]["check"]
+def test_every_supported_python_runs_what_every_change_must_pass() -> None:
+    job = CI["jobs"]["check"]
+    assert {"run": ".ci/run"} in job["steps"]
+    assert "if" not in job
     assert (ROOT / ".ci/run").stat().st_mode & 0o100
+    prefix = "Programming Language :: Python :: "
+    supported = [
+        name.removeprefix(prefix)
+        for name in PROJECT["project"]["classifiers"]
+        if name.startswith(prefix)
+    ]
+    assert job["strategy"] == {"fail-fast": False, "matrix": {"python": supported}}
+    assert python_of(job) == "${{ matrix.python }}"
+
+
+def python_of(job: dict[str, Any]) -> str:
+    """The Python that a job asks for."""
+    (step,) = (step for step in job["steps"] if step.get("uses") == "./.github/actions/python")
+    default = PYTHON_ACTION["inputs"]["version"]["default"]
+    found: str = step.get("with", {}).get("version", default)
+    return found
+
+
+def test_serving_is_tried_on_the_lowest_versions_on_arm_and_on_macos() -> None:
+    job = CI["jobs"]["serving"]
+    assert python_of(job) == "${{ matrix.python }}"
+    assert job["runs-on"] == "${{ matrix.system }}"
+    lowest, *others = job["strategy"]["matrix"]["include"]
+    oldest = CI["jobs"]["check"]["strategy"]["matrix"]["python"][0]
+    assert (lowest["versions"], lowest["python"]) == ("lowest", oldest)
+    assert lowest["tests"].split() == PROJECT["tool"]["pytest"]["ini_options"]["testpaths"]
+    for system in ("-arm$", "^macos-"):
+        (found,) = (other for other in others if re.search(system, other["system"]))
+        assert found["versions"] == "locked"
+    step = job["steps"][-1]
+    assert step["run"].startswith("make test-serving ")
+    assert all((ROOT / name).exists() for name in step["env"]["SERVING"].split())
+
+
+def test_the_coverage_is_on_the_page_of_its_job() -> None:
+    *_, measured, shown = CI["jobs"]["coverage"]["steps"]
+    assert measured == {"run": "make coverage"}
+    assert shown["run"].endswith('>> "$GITHUB_STEP_SUMMARY"')
+
+
+def test_the_hooks_run_what_make_lint_runs_from_the_environment_that_make_makes() -> None:
+    (repository,) = PRE_COMMIT["repos"]
+    assert repository["repo"] == "local"
+    entries = {hook["id"]: hook["entry"] for hook in repository["hooks"]}
+    assert all(hook["language"] == "system" for hook in repository["hooks"])
+    assert all(entry.startswith(".venv/bin/") for entry in entries.values())
+    assert {"ruff", "ruff-format", "mypy"} <= set(entries)
+
+
+def test_every_action_is_kept_up_to_date() -> None:
+    found = {one["package-ecosystem"]: one for one in DEPENDABOT["updates"]}
+    actions = [*ROOT.glob("docs/**/action.yml"), *ROOT.glob(".github/**/action.yml")]
+    folders = {f"/{path.parent.relative_to(ROOT)}" for path in actions}
+    assert set(found["github-actions"]["directories"]) == {"/", *folders}
 
 
 def test_the_official_network_is_tried_weekly_and_on_demand_and_its_report_kept() -> None:
@@ -366,8 +433,8 @@ def test_our_pull_requests_are_gated_against_their_merge_base(
     tmp_path: Path, repository: tuple[Path, str, str]
 ) -> None:
     folder, before, target = repository
-    job = WORKFLOW["jobs"]["gate"]
-    assert job["if"] == "github.event_name == 'pull_request'"
+    job = GATE_WORKFLOW["jobs"]["gate"]
+    assert set(GATE_WORKFLOW[True]) == {"pull_request"}
     checkout, *_, environments, gate = job["steps"]
     assert checkout["with"]["fetch-depth"] == 0  # the merge base is to be there
     dry = f'#!/bin/sh\nexec /usr/bin/make --dry-run PYTHON="{sys.executable}" "$@"\n'

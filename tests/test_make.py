@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.test_docs import archive_of
+from tests.test_packaging import PROJECT
 from toolkit.backends import BACKENDS
 from toolkit.bench.files import read_report
 from toolkit.convert import PROFILES
@@ -41,7 +42,7 @@ def checkout(tmp_path: Path) -> Path:
     (folder / ".venv" / "bin").mkdir(parents=True)
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
-    for name in ("python", "toolkit", "twine"):
+    for name in ("python", "toolkit", "twine", "coverage"):
         path = folder / ".venv" / "bin" / name
         path.write_text(STUB)
         path.chmod(0o755)
@@ -126,6 +127,36 @@ def test_make_page_says_in_one_line_that_the_photo_is_missing(checkout: Path) ->
     problem, _make_stops = run.stderr.splitlines()
     assert problem == "PHOTO=missing.jpg: no such file"
     assert not log_of(checkout)
+
+
+def test_make_coverage_measures_the_tests_of_make_test_in_every_process(checkout: Path) -> None:
+    (checkout / ".coverage.of-an-earlier-run").touch()
+    run = make(checkout, "coverage")
+    assert run.returncode == 0, run.stderr
+    assert not list(checkout.glob(".coverage*"))
+    assert log_of(checkout) == [
+        "coverage run -m pytest -m not slow",
+        "coverage combine --quiet",
+        "coverage report",
+    ]
+    assert PROJECT["tool"]["coverage"]["run"]["patch"] == ["subprocess"]
+
+
+@pytest.mark.parametrize(
+    ("versions", "pins"),
+    [("locked", "--constraint requirements.lock"), ("lowest", "--resolution lowest-direct")],
+)
+def test_make_test_serving_installs_every_extra_but_the_converter(
+    checkout: Path, versions: str, pins: str
+) -> None:
+    run = make(checkout, "--dry-run", "test-serving", f"VERSIONS={versions}", "TESTS=some tests")
+    assert run.returncode == 0, run.stderr
+    lines = run.stdout.replace("\\\n", " ").splitlines()
+    (resolved,) = (line for line in lines if "uv pip compile" in line)
+    assert pins in resolved
+    extras = set(PROJECT["project"]["optional-dependencies"]) - {"convert"}
+    assert set(re.findall(r"--extra (\S+)", resolved)) == extras
+    assert lines[-1].endswith('-m pytest -m "not slow and not tensorflow" some tests')
 
 
 def test_make_dist_builds_anew_and_checks_what_it_built(checkout: Path) -> None:

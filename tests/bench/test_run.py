@@ -264,6 +264,7 @@ def test_the_baseline_is_measured_too_and_the_models_hashes_are_kept() -> None:
     assert {times.model.graph_sha256 for times in report.variants} == {found.graph().sha256}
 
 
+@pytest.mark.tensorflow
 def test_an_onnx_file_runs_on_tensorflow_only_where_that_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
