@@ -48,15 +48,17 @@ SHOWN = $${PHOTO:+--photo "$$PHOTO"}
 OF_MODEL = $${MODEL:+--model "$$MODEL"}
 
 # What `make test-official` fetches: the official network from the catalog's origins, or by NAME
-# another one of the catalog, or by FROM an archive of any URL under that name. PROFILES and PHOTOS
-# (a number) shorten it.
+# another one of the catalog, or by FROM an archive of any URL under that name. PROFILES, PHOTOS (a
+# number) and ACCEPTANCE (what pytest -k takes) shorten it.
 NAME =
 FROM =
 PROFILES =
 PHOTOS =
-export NAME FROM PROFILES PHOTOS
+ACCEPTANCE =
+export NAME FROM PROFILES PHOTOS ACCEPTANCE
 FETCHED = $${NAME:+--name "$$NAME"} $${FROM:+--from "$$FROM"}
-SHORTER = $${PROFILES:+--profiles "$$PROFILES"} $${PHOTOS:+--photos "$$PHOTOS"}
+SHORTER = $${PROFILES:+--profiles "$$PROFILES"} $${PHOTOS:+--photos "$$PHOTOS"} \
+	$${ACCEPTANCE:+--acceptance "$$ACCEPTANCE"}
 
 # $(call MEASURE,NAME,BENCH OPTIONS,REPORT OPTIONS): every backend, into NAME.json and the page
 # NAME.html. Where something can't be measured the page shows the rest, and make fails after it.

@@ -14,11 +14,25 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.support import made_up
+from tests.support import made_up, real
+from tests.support.real import RealNetwork, RealPhotos
 from toolkit.graphs import FrozenGraph
+from toolkit.hub.fetch import fetch_model
+from toolkit.hub.model import resolve_model
+from toolkit.hub.opening import ensure_artifact
 from training import deeplab_graph
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make test-official` run the acceptance tests on what it fetched."""
+    parser.addoption(
+        "--official",
+        type=Path,
+        metavar="FOLDER",
+        help="take the real network and photos from a folder of make test-official",
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +54,45 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is not here: real photos and the real network are tested with it")
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_photos(request: pytest.FixtureRequest) -> RealPhotos:
+    """Photos of people and of none."""
+    official = request.config.getoption("official")
+    if official:
+        photos = real.official_photos(official)
+    else:
+        photos = real.shared_photos(request.getfixturevalue("shared"))
+    assert photos.paths
+    return photos
+
+
+@pytest.fixture(scope="session")
+def real_network(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> RealNetwork:
+    """A network that was trained on photos, in a store of its own with its export."""
+    official = request.config.getoption("official")
+    if official:
+        network = real.official_network(official)
+    else:
+        shared = request.getfixturevalue("shared")
+        network = RealNetwork(real.NAME, tmp_path_factory.mktemp("real"), real.GRAPH_SHA256)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOOLKIT_HOME", str(network.home))
+        if not official:
+            fetched = fetch_model(origin=shared / "mirror" / f"{network.name}.tar.gz")
+            assert fetched.name == network.name
+        ensure_artifact(resolve_model(network.name))
+    return network
+
+
+@pytest.fixture
+def in_real_store(real_network: RealNetwork, monkeypatch: pytest.MonkeyPatch) -> RealNetwork:
+    """The real network, in the store that commands use."""
+    monkeypatch.setenv("TOOLKIT_HOME", str(real_network.home))
+    return real_network
 
 
 @pytest.fixture(scope="session")

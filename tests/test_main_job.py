@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tarfile
 from pathlib import Path
 
@@ -11,95 +10,80 @@ import numpy as np
 import pytest
 
 from tests.conftest import Command, write_graph
+from tests.support.real import RealNetwork, RealPhotos
 from toolkit.backends.onnx import OnnxBackend
 from toolkit.backends.tf import TfBackend
 from toolkit.hub.model import resolve_model
 from toolkit.hub.opening import ensure_artifact
+from toolkit.imaging import read_photo
 from toolkit.parity import compare_label_maps
 from toolkit.portrait import preprocess
 
-pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
-
-NAME = "deeplabv3_mnv2_pascal_coral"
-GRAPH_SHA256 = "8fc172de91bd315fbaf3e76c567f3582c8167a5ddceedbb9df28e2241c60f2fd"
+pytestmark = [pytest.mark.acceptance, pytest.mark.tensorflow, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def real_store(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with the real network fetched and converted."""
-    from toolkit.hub.fetch import fetch_model
-    from toolkit.hub.publish import convert_model
-
-    home = tmp_path_factory.mktemp("real")
-    os.environ["TOOLKIT_HOME"] = str(home)
-    try:
-        fetched = fetch_model(origin=shared / "mirror" / f"{NAME}.tar.gz")
-        assert fetched.name == NAME
-        convert_model(resolve_model(NAME).graph())
-    finally:
-        del os.environ["TOOLKIT_HOME"]
-    return home
+def network_size(photo: Path, network: RealNetwork) -> list[int]:
+    """Height and width at which the network sees a photo."""
+    height, width = preprocess(read_photo(photo).bgr, network.crop).shape[:2]
+    return [height, width]
 
 
-@pytest.fixture
-def in_real_store(real_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TOOLKIT_HOME", str(real_store))
-    return real_store
-
-
-def photos_of(shared: Path) -> list[Path]:
-    return sorted(path for path in (shared / "photos").iterdir() if path.suffix != ".tsv")
-
-
-def test_verify_passes_on_every_photo(toolkit: Command, in_real_store: Path, shared: Path) -> None:
-    images = [argument for path in photos_of(shared) for argument in ("--image", path)]
-    done = toolkit("verify", NAME, *images, "--json")
+def test_verify_passes_on_every_photo(
+    toolkit: Command, in_real_store: RealNetwork, real_photos: RealPhotos
+) -> None:
+    images = [argument for path in real_photos.paths for argument in ("--image", path)]
+    done = toolkit("verify", in_real_store.name, *images, "--json")
     document = json.loads(done.stdout)
     assert done.code == 0
     assert document["passed"]
-    assert document["graph_sha256"] == GRAPH_SHA256
+    assert document["graph_sha256"] == in_real_store.graph_sha256
     sizes = {Path(entry["name"]).name: entry["size"] for entry in document["inputs"]}
-    assert sizes["derived_bike_riders_crop_1280x720.jpg"] == [288, 513]
+    for path in real_photos.paths:
+        assert sizes[path.name] == network_size(path, in_real_store)
     assert all(entry["export"] is not None for entry in document["inputs"])
 
 
-def test_parity_passes_on_every_photo(toolkit: Command, in_real_store: Path, shared: Path) -> None:
-    done = toolkit("parity", *photos_of(shared), "--model", NAME, "--json")
+def test_parity_passes_on_every_photo(
+    toolkit: Command, in_real_store: RealNetwork, real_photos: RealPhotos
+) -> None:
+    done = toolkit("parity", *real_photos.paths, "--model", in_real_store.name, "--json")
     document = json.loads(done.stdout)
     assert done.code == 0
-    assert len(document["photos"]) == len(photos_of(shared)) >= 19
+    assert len(document["photos"]) == len(real_photos.paths) > 0
     assert all(entry["labels"]["agreement"] > 0.9999 for entry in document["photos"])
 
 
 def test_portrait_finds_the_people_and_leaves_photos_without_any(
-    toolkit: Command, in_real_store: Path, shared: Path, tmp_path: Path
+    toolkit: Command, in_real_store: RealNetwork, real_photos: RealPhotos, tmp_path: Path
 ) -> None:
-    people = shared / "photos" / "derived_bike_riders_crop_1280x720.jpg"
-    nobody = shared / "photos" / "nextcloud_steps_noperson_1200x1800.jpg"
-    done = toolkit("portrait", people, nobody, "--model", NAME, "-o", tmp_path / "out", "--json")
+    people, nobody = real_photos.people, real_photos.nobody
+    options = ("--model", in_real_store.name, "-o", tmp_path / "out", "--json")
+    done = toolkit("portrait", people, nobody, *options)
     found = {Path(entry["photo"]).name: entry for entry in json.loads(done.stdout)["photos"]}
     assert done.code == 0
     assert found[people.name]["subject_found"]
-    assert found[people.name]["network_size"] == [288, 513]
+    assert found[people.name]["network_size"] == network_size(people, in_real_store)
     assert not found[nobody.name]["subject_found"]
 
 
 def test_the_export_is_the_same_after_another_conversion(
-    toolkit: Command, in_real_store: Path, tmp_path: Path
+    toolkit: Command, in_real_store: RealNetwork, tmp_path: Path
 ) -> None:
-    done = toolkit("convert", NAME, "--output", tmp_path / "again.onnx")
+    done = toolkit("convert", in_real_store.name, "--output", tmp_path / "again.onnx")
     assert done.code == 0
-    kept = in_real_store / "exported" / f"{NAME}.exact.opset18.onnx"
+    kept = ensure_artifact(resolve_model(in_real_store.name))
+    assert isinstance(kept, Path)
+    assert kept.is_relative_to(in_real_store.home)
     assert (tmp_path / "again.onnx").read_bytes() == kept.read_bytes()
 
 
-def test_random_sizes_agree_under_the_near_tie_rule(in_real_store: Path, shared: Path) -> None:
+def test_random_sizes_agree_under_the_near_tie_rule(
+    in_real_store: RealNetwork, real_photos: RealPhotos
+) -> None:
     """What the network sees need not be a photo's proportions: any size from 1x1."""
-    from toolkit.imaging import read_photo
-
-    model = resolve_model(NAME)
+    model = resolve_model(in_real_store.name)
     generator = np.random.default_rng(0)
-    pictures = [preprocess(read_photo(path).bgr, (513, 513)) for path in photos_of(shared)]
+    pictures = [preprocess(read_photo(path).bgr, in_real_store.crop) for path in real_photos.paths]
     with (
         TfBackend(model.graph(), threads=2) as reference,
         OnnxBackend(ensure_artifact(model), threads=2) as candidate,
@@ -116,16 +100,14 @@ def test_random_sizes_agree_under_the_near_tie_rule(in_real_store: Path, shared:
 
 
 def test_exact_holds_on_every_photo_under_the_near_tie_rule(
-    in_real_store: Path, shared: Path
+    in_real_store: RealNetwork, real_photos: RealPhotos
 ) -> None:
-    from toolkit.imaging import read_photo
-
-    model = resolve_model(f"{NAME}+exact")
+    model = resolve_model(f"{in_real_store.name}+exact")
     with (
         TfBackend(model.graph(), threads=2) as reference,
         OnnxBackend(ensure_artifact(model), threads=2) as candidate,
     ):
-        for path in photos_of(shared):
+        for path in real_photos.paths:
             image = preprocess(read_photo(path).bgr, reference.network.crop)
             found = reference.refer(image)
             compared = compare_label_maps(
@@ -136,24 +118,23 @@ def test_exact_holds_on_every_photo_under_the_near_tie_rule(
 
 @pytest.mark.parametrize("profile", ["stride16", "fit", "fast"])
 def test_profiles_that_may_change_labels_find_the_same_people(
-    toolkit: Command, in_real_store: Path, shared: Path, tmp_path: Path, profile: str
+    toolkit: Command, in_real_store: RealNetwork, real_photos: RealPhotos, profile: str
 ) -> None:
-    photo = shared / "photos" / "rice_rgba_801x1024.png"
-    done = toolkit(
-        "parity", photo, "--model", f"{NAME}+{profile}", "--min-agreement", "0.97",
-        "--min-iou", "0.97",
-    )  # fmt: skip
+    model = ("--model", f"{in_real_store.name}+{profile}")
+    least = str(real_photos.least_kept)
+    limits = ("--min-agreement", least, "--min-iou", least)
+    done = toolkit("parity", real_photos.portrait, *model, *limits)
     assert done.code == 0, done.stdout
 
 
 def test_an_archive_of_another_crop_and_width_given_by_path_works_in_every_command(
-    toolkit: Command, home: Path, shared: Path, tmp_path: Path
+    toolkit: Command, home: Path, real_photos: RealPhotos, tmp_path: Path
 ) -> None:
     graph = write_graph(tmp_path / "graph.pb", crop=193, width=12, seed=11)
     archive = tmp_path / "somebody_elses_network.tar.gz"
     with tarfile.open(archive, "w:gz") as file:
         file.add(graph.source, "deeplab/frozen_inference_graph.pb")
-    photo = shared / "photos" / "hopper_tiny_128x128.jpg"
+    photo = real_photos.small
     assert "crop 193x193" in toolkit("verify", archive).stdout
     assert toolkit("convert", archive).code == 0
     for backend in ("onnx", "tf"):

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from tests.conftest import write_graph
 from tests.support.backends import load_backend
+from tests.support.real import RealNetwork, RealPhotos
 from toolkit.backends import BACKENDS
 from toolkit.backends.tf import TfBackend
 from toolkit.graphs import FrozenGraph, read_graph
 from toolkit.hub.catalog import load_catalog
+from toolkit.hub.model import resolve_model
 from toolkit.imaging import demo_photo, read_photo
 from toolkit.parity import compare_label_maps
 from toolkit.portrait import PERSON, preprocess
@@ -89,23 +91,16 @@ def test_exports_of_older_opsets_and_another_crop_agree(
     check_agreement(graph, export_of(graph, tmp_path, opset), synthetic_images(), name)
 
 
+@pytest.mark.acceptance
 @pytest.mark.slow
-def test_the_real_network_agrees_on_real_photos(shared: Path, tmp_path: Path) -> None:
-    from toolkit.hub.archive import read_archive
-
-    archive = shared / "mirror" / "deeplabv3_mnv2_pascal_coral.tar.gz"
-    data = read_archive(archive)
-    assert isinstance(data, bytes)
-    graph = FrozenGraph("coral", archive, data)
+def test_the_real_network_agrees_on_real_photos(
+    in_real_store: RealNetwork, real_photos: RealPhotos, tmp_path: Path
+) -> None:
+    graph = resolve_model(in_real_store.name).graph()
     export = export_of(graph, tmp_path)
     images = {
-        name: preprocess(read_photo(shared / "photos" / name).bgr, (513, 513))
-        for name in (
-            "derived_bike_riders_crop_1280x720.jpg",
-            "ibm_terrace_noperson_1280x853.jpg",
-            "immich_portrait_gray_exif6_700x840.jpg",
-            "wp_hero_podcast_rgba_631x631.webp",
-        )
+        path.name: preprocess(read_photo(path).bgr, in_real_store.crop)
+        for path in real_photos.varied
     }
     for name in CANDIDATES:
         check_agreement(graph, export, images, name)

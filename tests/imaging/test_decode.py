@@ -23,16 +23,16 @@ from tests.imaging.photos import (
     saved,
     upright,
 )
+from tests.support.real import RealPhotos
 from tests.support.samples import random_photo
 from toolkit.errors import PhotoError
 from toolkit.imaging import Photo, read_photo, write_photo
 from toolkit.imaging import decode as decode_module
 
 
-def test_real_photos_are_read_as_opencv_reads_them(shared: Path) -> None:
-    paths = [path for path in sorted((shared / "photos").iterdir()) if path.suffix != ".tsv"]
-    assert len(paths) > 15
-    for path in paths:
+@pytest.mark.acceptance
+def test_real_photos_are_read_as_opencv_reads_them(real_photos: RealPhotos) -> None:
+    for path in real_photos.paths:
         assert np.array_equal(read_photo(path).bgr, opencv_reads(path)), path.name
 
 

@@ -1,5 +1,8 @@
 """Fetch an archive from its origin and run every command of the job on it, each in a process.
 
+The acceptance tests follow, on that network. The photos are those of scikit-image that are in the
+public domain, and those of the folder beside the checkout where there is one.
+
 ``make test-official`` runs this on the official network; nothing else does, as it needs the network
 connection. Exit code 0 where everything held, 1 where something did not, 3 where the origin could
 not be reached. What is made stays in a folder of its own with the layout report, never in the
@@ -23,6 +26,7 @@ from typing import Any
 
 import typer
 
+from tests.support.real import public_photos
 from toolkit.convert import PROFILES
 from toolkit.errors import DownloadError, ToolkitError
 from toolkit.hub.catalog import ARCHIVE_SUFFIX, load_catalog
@@ -32,8 +36,6 @@ from toolkit.imaging import FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHARED = ROOT.parent / "shared"
-PACKAGED = ("astronaut.png", "camera.png", "chelsea.png", "coffee.png", "rocket.jpg")
-"""Photos in scikit-image's wheel that are in the public domain or under CC0."""
 STEP_SECONDS = 3600
 IOU_LOSS = 0.03
 """What a profile that may change labels may lose of the mean IoU on a dataset."""
@@ -57,12 +59,12 @@ class Log:
     results: list[tuple[str, str, float]] = field(default_factory=list)
 
     def run(
-        self, name: str, *arguments: str | Path, shown: bool = True
+        self, name: str, *arguments: str | Path, shown: bool = True, module: str = "toolkit"
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in a process of its own; returns it with its output."""
-        words = [str(argument) for argument in arguments]
+        words = [module, *map(str, arguments)]
         started = time.monotonic()
-        command = [sys.executable, "-m", "toolkit", *words]
+        command = [sys.executable, "-m", *words]
         try:
             done = subprocess.run(
                 command,
@@ -83,7 +85,7 @@ class Log:
 
     def show(self, name: str, words: list[str], done: subprocess.CompletedProcess[str]) -> None:
         """Print a process and what it said."""
-        typer.echo(f"\n== {name}: toolkit {shlex.join(words)}")
+        typer.echo(f"\n== {name}: {shlex.join(words)}")
         for text in (done.stderr, done.stdout):
             typer.echo(text.rstrip("\n"), nl=bool(text.strip()))
 
@@ -118,9 +120,10 @@ def main() -> int:
 
     command = ("fetch", name, *origin)
     fetched = log.run("fetch", *command, shown=False)
+    said = ["toolkit", *command]
     if fetched.returncode:
-        return not_fetched(log, name, options.origin, folder, fetched, list(command))
-    log.show("fetch", list(command), fetched)
+        return not_fetched(log, name, options.origin, folder, fetched, said)
+    log.show("fetch", said, fetched)
     log.check("catalog", differences_from_catalog(name, folder, pinned=not options.origin))
     report = log.run("inspect", "inspect", name)
     (folder / "layout.txt").write_text(report.stdout, encoding="utf-8")
@@ -130,6 +133,7 @@ def main() -> int:
     for profile in options.profiles:
         convert_and_compare(log, name, profile, photos)
     evaluate(log, name, options.profiles, options.photos)
+    accept(log, folder, options.acceptance)
 
     typer.echo("\n== summary")
     for step, result, seconds in log.results:
@@ -147,6 +151,9 @@ def parsed() -> argparse.Namespace:
         "--profiles", type=str.split, default=list(PROFILES), help="names; default: every profile"
     )
     parser.add_argument("--photos", type=int, help="at most so many photos a step; default: all")
+    parser.add_argument(
+        "--acceptance", default="", help="acceptance tests, as pytest -k takes them; default: all"
+    )
     parser.add_argument("--folder", type=Path, default=Path("build/official"))
     return parser.parse_args()
 
@@ -220,10 +227,7 @@ def photos_for(folder: Path, most: int | None) -> list[Path]:
 
 def sources_of_photos() -> Iterator[Path]:
     """Yield scikit-image's photos, and those of the folder beside the checkout."""
-    import skimage
-
-    packaged = Path(skimage.__file__).parent / "data"
-    yield from (packaged / name for name in PACKAGED if (packaged / name).is_file())
+    yield from public_photos()
     if (SHARED / "photos").is_dir():
         found = sorted((SHARED / "photos").iterdir())
         yield from (path for path in found if path.suffix.lower() in FORMATS)
@@ -251,10 +255,17 @@ def evaluate(log: Log, name: str, profiles: list[str], most: int | None) -> None
         words = ("evaluate", images.parent, "--model", name, *asked, *limit, "--json", "--quiet")
         done = log.run(step, *words, shown=False)
         if done.returncode:
-            log.show(step, [str(word) for word in words], done)
+            log.show(step, ["toolkit", *map(str, words)], done)
             continue
         typer.echo(f"\n== {step}: mean IoU of the person")
         log.check(f"{step}: IoU", lost_quality(json.loads(done.stdout), variants))
+
+
+def accept(log: Log, folder: Path, which: str) -> None:
+    """Run the tests that want a real network and real photos on what is in the folder."""
+    chosen = ("-m", "acceptance", "-k", which, "--official", folder, ROOT / "tests")
+    own = ("-p", "no:cacheprovider", "--rootdir", ROOT, "--config-file", ROOT / "pyproject.toml")
+    log.run("acceptance", *chosen, *own, "-q", module="pytest")
 
 
 def lost_quality(document: dict[str, Any], variants: list[str]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmarks import tutorial
+from tests.support.real import RealPhotos
 from tests.support.samples import PaintedBackend, random_photo, seeds, sides
 from toolkit.errors import UsageError
 from toolkit.imaging import read_photo
@@ -46,9 +46,10 @@ def test_the_style_tutorial_is_the_tutorial_byte_for_byte(
     assert np.array_equal(photo, before)
 
 
-def test_real_photos_come_out_as_the_tutorials(shared: Path) -> None:
+@pytest.mark.acceptance
+def test_real_photos_come_out_as_the_tutorials(real_photos: RealPhotos) -> None:
     backend = PaintedBackend(crop=(513, 513))
-    for path in sorted((shared / "photos").glob("*.[jpwb]*")):
+    for path in real_photos.paths:
         photo = read_photo(path).bgr
         expected = tutorial.portrait(photo, backend.segment)
         made = make_portrait(photo, backend, style=Tutorial())
