@@ -124,13 +124,13 @@ def measure_round(seed: int) -> list[tuple[float, float]]:
             alpha = refine(seen, (labels == 15).astype(np.float32), style.edge).of(photo)
             natural_portrait(photo, alpha, style.blur(*photo.shape[:2]))
 
-        found[place] = _in_turns(
+        found[place] = _interleaved(
             partial(ours, photo, labels, seen, style), partial(theirs, photo, labels)
         )
     return found
 
 
-def _in_turns(ours: Callable[[], None], theirs: Callable[[], None]) -> tuple[float, float]:
+def _interleaved(ours: Callable[[], None], theirs: Callable[[], None]) -> tuple[float, float]:
     """Time two functions in turns, after one pass of each: medians, milliseconds."""
     taken: dict[Callable[[], None], list[float]] = {ours: [], theirs: []}
     end = time.perf_counter() + SECONDS

@@ -19,10 +19,10 @@ from benchmarks.gate.recording import Recording, read_recording
 from benchmarks.gate.resampling import NOISES
 from benchmarks.gate.simulate import (
     ALONE,
+    INTERLEAVED,
     PARTS,
     RECORDINGS,
     SHARES,
-    TURNS,
     WANTED,
     Cell,
     Simulated,
@@ -66,7 +66,7 @@ def noise_picture() -> Figure:
     """Draw both recordings: the times, and the head over base and control in each round."""
     figure = Figure(figsize=(9, 4.8))
     axes = figure.subplots(2, 2, sharex="col", sharey="row")
-    names = {TURNS: "in turns", ALONE: "one after the other"}
+    names = {INTERLEAVED: "in turns", ALONE: "one after the other"}
     for column, name in enumerate(names):
         recording = read_recording(RECORDINGS[name])
         minutes = (np.cumsum(recording.took) - recording.took) / 60

@@ -33,8 +33,8 @@ from toolkit.stats.verdicts import Verdict, overall
 
 HERE = Path(__file__).resolve().parent
 SIMULATED = HERE / "simulated.json"
-TURNS, ALONE, FAST = "turns", "alone", "fast"
-RECORDINGS = {name: HERE / f"noise-{name}.json" for name in (TURNS, ALONE, FAST)}
+INTERLEAVED, ALONE, FAST = "turns", "alone", "fast"
+RECORDINGS = {name: HERE / f"noise-{name}.json" for name in (INTERLEAVED, ALONE, FAST)}
 """In turns and one process after the other on the real network, in turns on the bundled one."""
 
 PARTS = ("preprocess", "segment", "mask", "blur", "composite")
@@ -64,7 +64,7 @@ class Cell:
         Rounds of the recording that stay together.
     """
 
-    recording: str = TURNS
+    recording: str = INTERLEAVED
     noise: str = next(iter(NOISES))
     rule: str = next(iter(RULES))
     stage: str | None = None

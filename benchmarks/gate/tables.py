@@ -165,7 +165,7 @@ def rules_table(simulated: Simulated) -> str:
     return _choices(simulated, [(RULE_NAMES[rule], Cell(rule=rule)) for rule in RULES])
 
 
-def turns_table(simulated: Simulated) -> str:
+def interleaved_table(simulated: Simulated) -> str:
     """Hold processes in turns against one after the other."""
     cells = [
         ("in turns", Cell()),
@@ -234,7 +234,7 @@ def made() -> dict[str, str]:
         "power": power_table,
         "noises": noises_table,
         "rules": rules_table,
-        "turns": turns_table,
+        "turns": interleaved_table,
     }
     return {
         "recordings": recordings_table(),

@@ -29,8 +29,8 @@ from toolkit.bench.variants import Variant
 from toolkit.bench.worker import Request, measure
 from toolkit.hub.model import resolve_model
 
-TURNS = dataclasses.replace(QUICK, iterations=3, interleaved=True)
-PASSES = 1 + TURNS.iterations
+INTERLEAVED = dataclasses.replace(QUICK, iterations=3, interleaved=True)
+PASSES = 1 + INTERLEAVED.iterations
 
 # Workers without a toolkit: `go` waits for the turn, which is on the pipe that the request names.
 SCRIPT = """
@@ -75,7 +75,7 @@ def alive(process: int) -> bool:
 
 
 def test_no_two_work_at_once_and_every_pass_is_there(tmp_path: Path, log: Path) -> None:
-    settings = dataclasses.replace(TURNS, rounds=2, workers=2)
+    settings = dataclasses.replace(INTERLEAVED, rounds=2, workers=2)
     names = ("logging", "logging_too", "logging_three")
     measurement = run_stubs(tmp_path, *names, settings=settings)
     assert measurement.failures == ()
@@ -104,7 +104,7 @@ def test_no_two_work_at_once_and_every_pass_is_there(tmp_path: Path, log: Path) 
 
 
 def test_the_order_of_turns_is_drawn_anew_for_each_pass(tmp_path: Path, log: Path) -> None:
-    settings = dataclasses.replace(TURNS, iterations=12)
+    settings = dataclasses.replace(INTERLEAVED, iterations=12)
     run_stubs(tmp_path, "logging", "logging_too", settings=settings)
     begun = [process for process, what, _ in entries(log) if what == "begin"]
     passes = {tuple(begun[i : i + 2]) for i in range(0, len(begun), 2)}
@@ -118,7 +118,7 @@ def test_progress_is_called_once_per_process(tmp_path: Path) -> None:
     measurement = BenchRun(
         [prepared_variant(tmp_path, name) for name in names],
         [PHOTO],
-        TURNS,
+        INTERLEAVED,
         folder=tmp_path,
         worker=(*WORKER[:-1], "tests.bench.stub_worker"),
     )
@@ -138,16 +138,18 @@ def test_progress_is_called_once_per_process(tmp_path: Path) -> None:
 def test_what_one_died_of_is_said_and_the_others_finish(
     tmp_path: Path, name: str, how: str, stderr: str
 ) -> None:
-    measurement = run_stubs(tmp_path, "half_person", name, "no_person", settings=TURNS)
+    measurement = run_stubs(tmp_path, "half_person", name, "no_person", settings=INTERLEAVED)
     assert [times.name for times in measurement.variants] == ["half_person", "no_person"]
     for times in measurement.variants:
-        assert len(times.rounds[0].photos[0].iterations["whole"]) == TURNS.iterations
+        assert len(times.rounds[0].photos[0].iterations["whole"]) == INTERLEAVED.iterations
     problem = ": ".join([f"{name}, round 0", how, *stderr.splitlines()[-1:]])
     assert measurement.failures == (Failure(name, 0, problem, stderr),)
 
 
 def test_one_that_hangs_is_stopped_and_the_others_finish(tmp_path: Path) -> None:
-    measurement = run_stubs(tmp_path, "hang_later", "half_person", settings=TURNS, time_limit=4)
+    measurement = run_stubs(
+        tmp_path, "hang_later", "half_person", settings=INTERLEAVED, time_limit=4
+    )
     assert [times.name for times in measurement.variants] == ["half_person"]
     (failure,) = measurement.failures
     assert failure.problem == "hang_later, round 0: took more than 4 s and was stopped"
@@ -219,7 +221,7 @@ def test_much_on_stderr_blocks_no_one_and_its_end_is_kept() -> None:
 def test_an_interrupt_leaves_no_process_behind(
     tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch, interleaved: bool
 ) -> None:
-    settings = dataclasses.replace(TURNS, interleaved=interleaved)
+    settings = dataclasses.replace(INTERLEAVED, interleaved=interleaved)
     passed = LivingWorker.next_slice
     calls = []
 
@@ -243,7 +245,7 @@ def test_an_interrupt_between_two_outcomes_leaves_no_process_behind(
     measurement = BenchRun(
         [prepared_variant(tmp_path, name) for name in ("crash_later", "logging", "logging_too")],
         [PHOTO],
-        TURNS,
+        INTERLEAVED,
         folder=tmp_path,
         worker=(*WORKER[:-1], "tests.bench.stub_worker"),
     )
@@ -296,7 +298,7 @@ def test_what_cant_be_started_is_said(tmp_path: Path) -> None:
 def test_real_processes_take_turns() -> None:
     one = Variant("onnx", threads=1)
     report = run_bench(
-        resolve_model("mnv2_dm05_person"), [PHOTO, PHOTO], [Variant("onnx"), one], TURNS
+        resolve_model("mnv2_dm05_person"), [PHOTO, PHOTO], [Variant("onnx"), one], INTERLEAVED
     )
     assert report.failures == ()
     assert report.settings.interleaved
@@ -390,5 +392,5 @@ def test_usage_of_two_spans_adds_up() -> None:
 def test_before_each_turn_lies_a_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(run, "time", SimpleNamespace(sleep=pauses.append))
-    run_stubs(tmp_path, "logging", "logging_too", settings=TURNS)
+    run_stubs(tmp_path, "logging", "logging_too", settings=INTERLEAVED)
     assert pauses == [run.SLICE_PAUSE] * 2 * PASSES

@@ -45,7 +45,7 @@ def report_of(*processes: dict[str, Any]) -> BenchReport:
     )
 
 
-def test_an_idle_machine_gives_no_caution() -> None:
+def test_an_idle_machine_gives_no_warning() -> None:
     assert list(load_warnings(report_of({}, {}, {}))) == []
 
 
@@ -83,7 +83,7 @@ def test_what_the_system_does_not_say_is_no_load() -> None:
     assert list(load_warnings(report_of({"steal_ns": None, "involuntary_switches": None}))) == []
 
 
-def test_unstable_stages_stand_in_one_caution() -> None:
+def test_unstable_stages_stand_in_one_warning() -> None:
     (warning,) = scatter_warning("tf", 1, [("segment", 0.2), ("whole", 0.10), ("blur", 0.15)])
     assert (warning.kind, warning.variant, warning.photo) == (SCATTER, "tf", 1)
     assert "segment 20%, blur 15%;" in warning.text
@@ -98,7 +98,7 @@ def test_a_photo_without_the_subject_is_named_with_what_was_cut_out() -> None:
     assert list(subject_warnings(report_of({}, {}))) == []
 
 
-def test_a_summary_has_the_cautions_of_its_variants() -> None:
+def test_a_summary_has_the_warnings_of_its_variants() -> None:
     report = make_report({"tf": [[100], [100], [100]], "onnx": [[80], [100], [120]]}, photos=2)
     warnings = summarize(report).warnings
     assert {(warning.kind, warning.variant, warning.photo) for warning in warnings} == {

@@ -145,7 +145,7 @@ def test_heavy_tails_reach_much_farther_than_noise_as_wide() -> None:
     assert (heavy[:, :, 2] > heavy[:, :, 1]).all()  # what a stage lasts longer the whole does too
 
 
-def test_drift_slows_later_rounds_and_hits_no_contender_more_than_others() -> None:
+def test_drift_slows_later_rounds_and_hits_no_role_more_than_others() -> None:
     times = noisy("drift", rounds=46, spread=0.001)[:, :, 0]
     assert times[27:36].mean() / times[18:27].mean() == pytest.approx(1.3, rel=0.03)
     assert np.log(times[:, 1] / times[:, 0]).mean() == pytest.approx(0, abs=0.02)

@@ -141,13 +141,13 @@ def test_a_file_swept_before_it_is_locked_is_begun_anew(
 ) -> None:
     lock, late = fcntl.flock, iter([True])
 
-    def after_a_sweep(file: IO[bytes] | int, how: int) -> None:
+    def after_removing_stale(file: IO[bytes] | int, how: int) -> None:
         if how == fcntl.LOCK_EX and next(late, False):
             remove_stale(tmp_path, {"file"})
             assert list(tmp_path.iterdir()) == []
         lock(file, how)
 
-    monkeypatch.setattr(fcntl, "flock", after_a_sweep)
+    monkeypatch.setattr(fcntl, "flock", after_removing_stale)
     monkeypatch.setattr(
         os, "fsync", lambda _: remove_stale(tmp_path, {"file"})
     )  # when it is written

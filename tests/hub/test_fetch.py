@@ -384,7 +384,7 @@ def test_a_folder_in_the_way_is_named(tmp_path: Path, home: Path) -> None:
     assert contents(home) == {"models/m": b"not a folder"}
 
 
-def test_leftovers_of_killed_runs_are_swept(tmp_path: Path, home: Path) -> None:
+def test_stale_files_of_killed_runs_are_removed(tmp_path: Path, home: Path) -> None:
     stale = home / "models" / ".m.0123456789abcdef.partial"
     stale.mkdir(parents=True)
     (stale / "frozen_inference_graph.pb").write_bytes(b"half")

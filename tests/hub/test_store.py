@@ -193,7 +193,7 @@ def test_what_is_not_there_can_not_be_removed(here: Store) -> None:
         here.remove("nothing")
 
 
-def test_only_leftovers_of_that_name_are_swept(here: Store) -> None:
+def test_only_stale_files_of_that_name_are_removed(here: Store) -> None:
     here.publish_model(SOURCE, b"graph")
     mine = atomic.partial_path(here.models / "some_model")
     mine.mkdir()

@@ -226,19 +226,19 @@ def crc32c(data: bytes | memoryview) -> int:
     length = math.isqrt(len(data)) if len(data) > 4096 else 0
     if length:
         rows = np.frombuffer(data, np.uint8, length * length).reshape(length, length)
-        lanes = np.zeros(length, np.uint32)
-        lanes[0] = crc
+        remainders = np.zeros(length, np.uint32)
+        remainders[0] = crc
         for column in np.ascontiguousarray(rows.T):
-            lanes = _TABLE[(lanes ^ column) & 0xFF] ^ (lanes >> np.uint32(8))
+            remainders = _TABLE[(remainders ^ column) & 0xFF] ^ (remainders >> np.uint32(8))
         beyond = _zeros_behind(length)
         crc = 0
-        for lane in lanes.tolist():
+        for remainder in remainders.tolist():
             crc = (
                 beyond[0][crc & 0xFF]
                 ^ beyond[1][(crc >> 8) & 0xFF]
                 ^ beyond[2][(crc >> 16) & 0xFF]
                 ^ beyond[3][crc >> 24]
-                ^ lane
+                ^ remainder
             )
     for byte in data[length * length :]:
         crc = _LIST[(crc ^ byte) & 0xFF] ^ (crc >> 8)

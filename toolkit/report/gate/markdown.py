@@ -20,7 +20,7 @@ from toolkit.report.gate.formatting import (
 )
 from toolkit.report.html import command_lines
 
-WORDS = {"group", "photo", "stage", "verdict"}
+TEXT_COLUMNS = {"group", "photo", "stage", "verdict"}
 """Columns that hold words; numbers are set flush right."""
 
 
@@ -58,7 +58,7 @@ def _table(report: GateReport) -> list[str]:
     columns = header(report)
     return [
         _row(columns),
-        _row(["---" if column in WORDS else "--:" for column in columns]),
+        _row(["---" if column in TEXT_COLUMNS else "--:" for column in columns]),
         *(_row([_plain(cell) for cell in cells(one, report)]) for one in report.stages),
     ]
 
