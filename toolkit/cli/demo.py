@@ -19,7 +19,6 @@ from toolkit.cli.options import (
     TrustGraph,
     Verbose,
 )
-from toolkit.host import limit_opencv
 
 if TYPE_CHECKING:
     from toolkit.demo import DemoStep
@@ -63,6 +62,8 @@ def demo_command(
     from toolkit.demo import run_demo
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    from toolkit.host import limit_opencv
+
     limit_opencv(threads)
     if not verbose:  # each step says in one line how it went; retries and rounds are no news
         for logger in ("toolkit.hub.download", "toolkit.hub.fetch", "toolkit.bench"):

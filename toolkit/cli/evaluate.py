@@ -22,7 +22,6 @@ from toolkit.cli.options import (
     TrustGraph,
     Verbose,
 )
-from toolkit.host import limit_opencv
 
 if TYPE_CHECKING:
     from toolkit.evaluate.schema import Evaluation, QualitySummary
@@ -130,6 +129,8 @@ def evaluate_command(
     from toolkit.report.worst import WorstPhotos
 
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    from toolkit.host import limit_opencv
+
     limit_opencv(threads)
     variants = [parse_variant(spec) for spec in dict.fromkeys(variant or ["onnx"])]
     found = open_dataset(dataset)

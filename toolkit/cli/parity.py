@@ -18,7 +18,6 @@ from toolkit.cli.options import (
     TrustGraph,
     Verbose,
 )
-from toolkit.host import limit_opencv
 
 if TYPE_CHECKING:
     from toolkit.parity import PhotoParity, Thresholds
@@ -76,7 +75,7 @@ def parity_command(
     from toolkit.backends.tf import TfBackend
     from toolkit.convert.profiles import least_agreement
     from toolkit.errors import InputFileError
-    from toolkit.host import available_cores
+    from toolkit.host import available_cores, limit_opencv
     from toolkit.hub.model import resolve_model
     from toolkit.hub.opening import ensure_artifact
     from toolkit.imaging import read_photo, write_photo

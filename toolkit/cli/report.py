@@ -12,7 +12,6 @@ from toolkit.cli.console import Console
 from toolkit.cli.exits import guarded
 from toolkit.cli.options import Json, ModelOption, Quiet, SubjectOption, TrustGraph, Verbose
 from toolkit.errors import UsageError
-from toolkit.host import limit_opencv
 
 if TYPE_CHECKING:
     from toolkit.report.view import MeasurementView, ParetoFront, PhotoStrip
@@ -166,6 +165,7 @@ def _portraits(
     trusted: bool,
     console: Console,
 ) -> list[PhotoStrip]:
+    from toolkit.host import limit_opencv
     from toolkit.hub.model import resolve_model
     from toolkit.hub.opening import open_backend
     from toolkit.imaging import read_photo

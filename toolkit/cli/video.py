@@ -16,7 +16,6 @@ from toolkit.cli.console import Console
 from toolkit.cli.exits import Exit
 from toolkit.cli.options import given
 from toolkit.errors import UsageError
-from toolkit.host import limit_opencv
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -105,7 +104,7 @@ def portrait_video(
     threads: int | None,
 ) -> None:
     """Do a video and say what became of it; raises `typer.Exit` where that is not a whole one."""
-    from toolkit.host import available_cores
+    from toolkit.host import available_cores, limit_opencv
     from toolkit.hub.opening import open_backend
     from toolkit.portrait import Natural
     from toolkit.video import make_video
