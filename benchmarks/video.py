@@ -6,7 +6,7 @@
 A made-up clip of 1280x720, the demo's photo drawn past a background, goes from file to file:
 decoded, segmented, blurred, and encoded by the same codec with the same settings. One variant runs
 TF1 and the tutorial's chain, restated in `benchmarks.tutorial`, frame by frame; the other is
-`toolkit.video.make_video`. Each variant in fresh processes, in an order drawn anew for each round.
+`toolkit.video.make_video`. Each variant in fresh processes, in a random order in each round.
 Loading the network and a first short clip are not measured. Prints the medians over processes, and
 how many times as fast the package is, with the 95 % interval of `toolkit bench`; of each frame the
 CPU time too, which says more where others use the machine.

@@ -2,7 +2,7 @@
 
     python -m benchmarks.whole photo.jpg my_network+int8 [--rounds 10]
 
-Each variant in fresh processes, in an order drawn anew for each round; the tutorial's chain is the
+Each variant in fresh processes, in a random order in each round; the tutorial's chain is the
 restatement in `benchmarks.tutorial`, which shares no code with the package. Prints the medians over
 processes, and how many times as fast the export is with the 95 % interval of `toolkit bench`.
 """

@@ -182,7 +182,7 @@ def _fetch(model: str | None, store: Store, record: DemoRecord) -> Model:
     except ToolkitError as error:
         # Whatever the network did, the demo goes on with what needs none.
         found = resolve_model(load_catalog().bundled.name, store=store)
-        line = f"official network not to be had, going on with {found.name}: {found.about}"
+        line = f"Official model unavailable; using the bundled model {found.name}: {found.about}"
         record("fetch", line, model=found.name, fresh=False, reason=error.problem)
         return found
     size = got.source.archive_size / 1e6

@@ -43,7 +43,7 @@ class Recording:
     order : (rounds, 3) int64
         Which place in its round each process had.
     times : (rounds, 3, stages) float64
-        The process's median, nanoseconds; contenders in the order of `ROLES`.
+        The process's median, nanoseconds; in the order of `ROLES`.
     steal_ns, switches : (rounds, 3) int64
         CPU time that a hypervisor gave to others, and how often a thread lost its core, during the
         timed passes.

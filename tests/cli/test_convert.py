@@ -95,7 +95,7 @@ def test_a_folder_of_photos_makes_an_export_in_bytes(toolkit: Command, tmp_path:
     done = toolkit("convert", "mnv2_dm05_person", "--profile", "int8", "--calibrate", tmp_path)
     assert done.code == 0, done.stderr
     assert "calibrated on 1 photos only" in done.stderr
-    assert "in bytes calibrated on 1 photos; " in done.stdout
+    assert "int8 calibrated on 1 photos; " in done.stdout
 
 
 def test_a_profile_in_bytes_without_photos_is_a_usage_error(toolkit: Command) -> None:

@@ -133,7 +133,7 @@ def test_a_limit_within_the_noise_is_exit_code_4_after_more_rounds(
     machine.noise = 0.2
     done = toolkit(*RECOMMEND, "--max-latency", "20")
     assert done.code == 4
-    assert done.stdout.splitlines()[-1].startswith("INCONCLUSIVE: the noise forbids to say")
+    assert done.stdout.splitlines()[-1].startswith("INCONCLUSIVE: too noisy to tell")
     assert sum(line.startswith("time well") for line in machine.log) == 20
     assert not (desk / "recommend.toml").exists()
 

@@ -70,6 +70,34 @@ def test_without_the_subject_the_photo_comes_back_as_a_copy() -> None:
     assert not np.shares_memory(made.image, photo)
 
 
+def test_a_subject_has_a_name_or_a_number_and_one_that_is_not_there_is_an_error() -> None:
+    photo = random_photo(1, 30, 40)
+    wanted = make_portrait(photo, PaintedBackend(label=8), subject=8)
+    for subject in ("cat", " CAT ", "8"):
+        made = make_portrait(photo, PaintedBackend(label=8), subject=subject)
+        assert np.array_equal(made.image, wanted.image)
+        assert made.subject == 8
+    for missing in ("unicorn", 21, -1):
+        with pytest.raises(UsageError, match=f"the model has no label '?{missing}"):
+            make_portrait(photo, PaintedBackend(), subject=missing)
+
+
+@pytest.mark.parametrize("style", [Tutorial(), Natural()])
+def test_a_portrait_has_its_alpha_and_mask(style: Style) -> None:
+    photo = random_photo(1, 90, 120)
+    made = make_portrait(photo, PaintedBackend(), style=style)
+    assert made.alpha.shape == made.mask.shape == photo.shape[:2]
+    assert np.array_equal(made.mask, made.alpha > 127)
+    assert np.array_equal(made.image[made.alpha == 255], photo[made.alpha == 255])
+    assert 0.1 < made.mask.mean() < 0.9
+
+
+@pytest.mark.parametrize("dtype", [">u2", "i4"])
+def test_the_tutorials_style_refuses_what_the_tutorial_can_not_do(dtype: str) -> None:
+    with pytest.raises(UsageError, match="dtype"):
+        make_portrait(np.zeros((30, 40, 3), dtype), PaintedBackend(), style=Tutorial())
+
+
 def test_any_label_can_be_the_subject() -> None:
     photo = random_photo(1, 30, 40)
     cat = make_portrait(photo, PaintedBackend(label=8), subject=8)
@@ -186,7 +214,7 @@ def test_the_natural_edge_is_made_of_the_logits_where_the_backend_gives_them() -
     assert abs(int(np.abs(row - 128).argmin()) - 20) <= 1
 
 
-@pytest.mark.parametrize(("doubt", "kept"), [(-1, True), (-9, False)])
+@pytest.mark.parametrize(("doubt", "kept"), [(-0.3, True), (-9, False)])
 def test_a_patch_of_the_subject_is_blurred_only_where_the_network_is_sure(
     doubt: float, kept: bool
 ) -> None:
@@ -205,7 +233,7 @@ def test_a_patch_of_the_subject_is_blurred_only_where_the_network_is_sure(
             return Segmentation(np.where(wide > 0, 15, 0), grid)
 
     photo = random_photo(1, 65, 65)
-    made = make_portrait(photo, Patched(), style=Natural(edge="none", size=9))
+    made = make_portrait(photo, Patched(), style=Natural(size=9))
     middle = np.s_[34:38, 42:46]
     assert np.array_equal(made.image[middle], photo[middle]) == kept
 

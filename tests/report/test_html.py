@@ -72,7 +72,7 @@ def test_the_verdict_comes_before_every_figure() -> None:
 def test_where_the_intervals_reach_1_noise_forbids_a_verdict() -> None:
     shuffled = [*ROUNDS[3:], *ROUNDS[:3]]
     report = report_of({"tf": shuffled, "onnx": ROUNDS, "onnx@threads=1": scaled(2)})
-    assert said(report).startswith("Noise forbids to say which is faster: ")
+    assert said(report).startswith("Too noisy to tell which is faster: ")
     assert "threads=1" not in said(report)
     assert "they can't be told apart" in Elements(page_of(report)).text
     assert not verdict_of(report, 0).clear

@@ -133,6 +133,15 @@ def test_frames_without_the_subject_are_blurred_as_a_whole(tmp_path: Path) -> No
     )
 
 
+def test_a_subject_that_the_network_lacks_is_an_error_before_anything_is_written(
+    video: Path,
+) -> None:
+    target = video.with_name("made.mkv")
+    with pytest.raises(UsageError, match="no label 'unicorn'"):
+        make_video(video, target, FigureBackend(), subject="unicorn")
+    assert [path.name for path in video.parent.iterdir()] == [video.name]
+
+
 def test_depth_keeps_the_ground_at_the_feet_sharper(video: Path) -> None:
     flat, deep = (
         make_video(

@@ -7,7 +7,7 @@ pyproject.toml::
     myruntime = "my_package.toolkit_backend:SPEC"
 
 where ``SPEC`` is a `BackendSpec` of that name. It is loaded when a backend of that name, or every
-backend, is asked for.
+backend, is requested.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def convert_command(
         typer.Option(
             "--calibrate",
             metavar="DIR",
-            help="A folder of photos, some tens like those to be run; for a profile in bytes.",
+            help="A folder of photos, some tens like those to be run; for an int8 profile.",
             show_default=False,
         ),
     ] = None,
@@ -132,7 +132,7 @@ def convert_command(
     )
     console.result(f"sha256   {manifest.sha256}")
     if manifest.quantization:
-        console.result(f"in bytes {_quantized(manifest.quantization)}")
+        console.result(f"int8 {_quantized(manifest.quantization)}")
     console.result(f"verified on {len(inputs)} inputs against TF1: {_finding(made.report)}")
 
 
@@ -141,7 +141,7 @@ def _quantized(found: dict[str, Any]) -> str:
     return (
         f"calibrated on {len(found['photos'])} photos; {kept or 'no'} layer{'s' * (kept != 1)} "
         f"left float; error of the logits {found['error']:.2%} of their variance "
-        f"({found['error_all']:.2%} with all layers in bytes)"
+        f"({found['error_all']:.2%} with all layers in int8)"
     )
 
 

@@ -77,7 +77,7 @@ def gate_command(
             "--stage",
             metavar="STAGE",
             help="Judge this stage alone; may be repeated: load, first, preprocess, segment, mask, "
-            "blur, composite, whole. Fewer are told with fewer rounds. Default: all but load and "
+            "blur, composite, whole. Fewer rounds give fewer verdicts. Default: all but load and "
             "first.",
             show_default=False,
         ),

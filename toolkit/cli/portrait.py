@@ -239,25 +239,16 @@ def portrait_command(
         photos, output, stages=stages, overlay=overlay, compare=compare, recursive=recursive
     )
     alone = not resume and photos == [job.photo for job in jobs][:1]
-    chosen = configure(
-        config,
-        model=model,
-        backend=backend,
-        subject=subject,
-        # the file's threads were measured with one photo at a time
-        threads=threads if len(jobs) == 1 or threads else 0,
-        trusted=trust_graph,
-    )
+    chosen = configure(config, model=model, backend=backend, subject=subject, trusted=trust_graph)
+    threads = threads or (chosen.threads if len(jobs) == 1 else None)
     console.say(f"model {chosen.model.name}: {chosen.model.about}")
     if video:
         wanted = VideoSettings(chosen.subject, made_in, every, strip, require_subject)
         portrait_video(
-            video, chosen.model, wanted, console, backend=chosen.backend, threads=chosen.threads
+            video, chosen.model, wanted, console, backend=chosen.backend, threads=threads
         )
         return
-    plan = share_cores(
-        len(jobs), find_backend(chosen.backend), workers=workers, threads=chosen.threads
-    )
+    plan = share_cores(len(jobs), find_backend(chosen.backend), workers=workers, threads=threads)
     settings = PortraitSettings(chosen.subject, made_in, quality, strip)
     with Predictor.open(chosen.model, chosen.backend, settings, threads=plan.threads) as predictor:
         _say(console, predictor, plan)

@@ -246,7 +246,7 @@ def _sentence(done: Recommendation) -> str:
     if choice.outcome == "none":
         return f"FAILED: nothing has {asked}; the nearest is {point.name}: {figures}"
     if choice.outcome == "inconclusive":
-        return f"INCONCLUSIVE: the noise forbids to say what has {asked}; {point.name}: {figures}"
+        return f"INCONCLUSIVE: too noisy to tell what has {asked}; {point.name}: {figures}"
     why = "the fastest"
     if choice.name != choice.fastest:
         why = f"as fast as {choice.fastest} within the noise, and better or on fewer threads,"

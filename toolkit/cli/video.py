@@ -38,7 +38,7 @@ class VideoJob:
 
 @dataclass(frozen=True)
 class VideoSettings:
-    """What is asked for."""
+    """How a video is made."""
 
     subject: str
     style: Style

@@ -164,7 +164,7 @@ _PROFILES = (
     ),
     _FAST,
     dataclasses.replace(
-        _FAST, name="int8", about="fast, in bytes; needs --calibrate", quantized=True
+        _FAST, name="int8", about="fast, quantized to int8; needs --calibrate", quantized=True
     ),
 )
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in _PROFILES}

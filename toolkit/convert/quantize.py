@@ -5,7 +5,7 @@ reach; weights signed bytes per output channel, of 7 bits: with 8, kernels of pr
 VNNI saturate where two products are added in 16 bits. What surrounds the network stays float.
 
 Layers that cost accuracy for little time stay float too, at both ends of the network: ONNX Runtime
-runs a float convolution between quantization nodes in bytes all the same, of one scale for all
+runs a float convolution between quantization nodes in int8 all the same, of one scale for all
 channels. How many it is is measured: each layer of few multiply-adds is left out of quantization in
 addition to those nearer the end, and the error of the logits against the float network's compared.
 """

@@ -66,20 +66,46 @@ class JudgedPhoto:
     quality: PhotoQuality
 
 
-def run_evaluation(dataset: Dataset, model: Model, *args: Any, **options: Any) -> Evaluation:
-    """Judge variants on a dataset; returns the evaluation of all of them.
+def run_evaluation(
+    dataset: Dataset,
+    model: Model,
+    variants: Sequence[Variant] = (Variant("onnx"),),
+    *,
+    subject: str | int = "person",
+    limit: int | None = None,
+    threads: int | None = None,
+    store: Store | None = None,
+    progress: Progress | None = None,
+    record: bool = False,
+) -> Evaluation:
+    """Judge variants on a dataset.
 
     Parameters
     ----------
-    dataset, model, args, options
+    dataset, model, variants, subject, limit, threads, store, progress, record
         As in `iterate_evaluation`, which yields what is done after each variant.
+
+    Returns
+    -------
+    Evaluation
+        Of all variants; one that fails is among the skipped.
 
     Raises
     ------
     ToolkitError
         As in `iterate_evaluation`.
     """
-    *_, evaluation = iterate_evaluation(dataset, model, *args, **options)
+    *_, evaluation = iterate_evaluation(
+        dataset,
+        model,
+        variants,
+        subject=subject,
+        limit=limit,
+        threads=threads,
+        store=store,
+        progress=progress,
+        record=record,
+    )
     return evaluation
 
 
@@ -88,7 +114,7 @@ def iterate_evaluation(
     model: Model,
     variants: Sequence[Variant] = (Variant("onnx"),),
     *,
-    subject: str = "person",
+    subject: str | int = "person",
     limit: int | None = None,
     threads: int | None = None,
     command: Sequence[str] = (),
@@ -110,7 +136,7 @@ def iterate_evaluation(
         Of the variants that name none.
     variants : sequence of Variant
         Without ``python``: all run in this interpreter.
-    subject : str
+    subject : str or int
         Name or number of the label whose mask is judged.
     limit : int, optional
         Judge the first so many photos by name.
@@ -151,6 +177,7 @@ def iterate_evaluation(
             )
     created = datetime.now(UTC).isoformat(timespec="seconds")
     chosen = dataset.first(limit)
+    subject = str(subject)
     voc_label = voc_number(subject) if dataset.layout == "voc" else -1
     with tempfile.TemporaryDirectory(prefix="toolkit-evaluate-") as folder:
         prepared_variants, skipped = prepare(model, variants, folder=Path(folder), store=store)

@@ -160,7 +160,7 @@ def read_image_file(path: Path | str) -> bytes:
     try:
         return Path(path).read_bytes()
     except PermissionError as error:
-        raise PhotoError(path, "must not be read", "check its permissions") from error
+        raise PhotoError(path, "permission denied", "check the file's permissions") from error
     except OSError as error:
         raise PhotoError(path, f"can't be read ({error.strerror})") from error
 

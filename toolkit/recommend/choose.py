@@ -53,7 +53,7 @@ class Choice:
     Attributes
     ----------
     outcome : {"chosen", "none", "inconclusive"}
-        Whether a candidate keeps the limits, none does, or the noise forbids to say.
+        Whether a candidate keeps the limits, none does, or it is too noisy to tell.
     name : str
         The candidate chosen; else the one that comes nearest.
     fastest : str

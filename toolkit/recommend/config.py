@@ -145,6 +145,7 @@ class Configured:
     model : Model
     backend, subject : str
     threads : int or None
+        The configuration's: measured with one photo at a time.
     """
 
     model: Model
@@ -159,10 +160,9 @@ def configure(
     model: str | None = None,
     backend: str | None = None,
     subject: str | None = None,
-    threads: int | None = None,
     trusted: bool = False,
 ) -> Configured:
-    """Put together what is asked for and what a configuration says; what is asked for wins.
+    """Combine options with a configuration; options win.
 
     Parameters
     ----------
@@ -170,8 +170,6 @@ def configure(
         The configuration's file.
     model, backend, subject : str, optional
         By default the configuration's, else the default model, ``onnx`` and ``person``.
-    threads : int, optional
-        0: the backend's own, whatever the configuration says.
     trusted : bool
         Skip the operation allowlist when the graph is read.
 
@@ -189,7 +187,7 @@ def configure(
         model=found,
         backend=backend or config.backend or "onnx",
         subject=subject or config.subject or "person",
-        threads=(config.threads if threads is None else threads) or None,
+        threads=config.threads,
     )
 
 

@@ -170,7 +170,7 @@ def headline(verdict: VerdictView, measurement: MeasurementView) -> str:
     if all(rival.ratio.low is None for rival in close):
         return f"Too few rounds to say whether {name} is the fastest"
     others = [measurement.variants[rival.variant].name for rival in close]
-    return f"Noise forbids to say which is faster: {_list([name, *others])}"
+    return f"Too noisy to tell which is faster: {_list([name, *others])}"
 
 
 def explanation(verdict: VerdictView, measurement: MeasurementView) -> list[str]:

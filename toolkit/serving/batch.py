@@ -126,10 +126,7 @@ def run_jobs(
 
     def do(job: Job) -> PhotoReport:
         try:
-            data = read_image_file(job.photo)
-            if record is None or not record.keeps(job):
-                return make_files(job, data, predictor)
-            return _recorded(job, data, predictor, record, resume=resume)
+            return _done(job, predictor, record, resume=resume)
         except (PhotoError, StoreError, BackendError, MemoryError, cv2.error) as error:
             return PhotoReport(job.photo, subject=subject, error=_line(job, error))
 
@@ -137,14 +134,13 @@ def run_jobs(
         yield from ordered_map(do, jobs, pool, PREFETCH * workers)
 
 
-def make_files(job: Job, data: bytes, predictor: Predictor) -> PhotoReport:
+def make_files(job: Job, photo: Photo[Any], predictor: Predictor) -> PhotoReport:
     """Make the portrait of a photo and write every file of it.
 
     Parameters
     ----------
     job : Job
-    data : bytes
-        The photo's file.
+    photo : Photo
     predictor : Predictor
         May serve other threads at the same time.
 
@@ -155,13 +151,12 @@ def make_files(job: Job, data: bytes, predictor: Predictor) -> PhotoReport:
     Raises
     ------
     PhotoError
-        The photo can't be decoded, or its portrait not be encoded.
+        The portrait can't be encoded.
     StoreError
         A file can't be written.
     BackendError
         The runtime failed.
     """
-    photo = predictor.decode_image(data, name=job.photo)
     made = predictor.predict(photo, stages=bool(job.stages or job.overlay))
     encoded = predictor.encode_image(made, photo, job.output.suffix, name=job.output)
     write_atomically(job.output, encoded)
@@ -194,16 +189,23 @@ def _write_pictures(job: Job, photo: Photo[Any], made: Portrait, labels: Sequenc
         write_atomically(job.compare, encode_image(comparison(photo.bgr, made, made.subject)))
 
 
-def _recorded(
-    job: Job, data: bytes, predictor: Predictor, record: PortraitRecord, *, resume: bool
+def _done(
+    job: Job, predictor: Predictor, record: PortraitRecord | None, *, resume: bool
 ) -> PhotoReport:
-    input_sha256 = hashlib.sha256(data).hexdigest()
-    done = record.find(job, input_sha256) if resume else None
+    """Make a photo's files, or find in the record that they are made."""
+    data = read_image_file(job.photo)
+    kept = record if record and record.keeps(job) else None
+    input_sha256 = hashlib.sha256(data).hexdigest() if kept else ""
+    done = kept.find(job, input_sha256) if kept and resume else None
     if done:
         return done
-    record.forget(job)
-    report = make_files(job, data, predictor)
-    record.add(job, input_sha256, report)
+    photo = predictor.decode_image(data, name=job.photo)
+    del data  # an uncompressed file is as large as its pixels
+    if kept:
+        kept.forget(job)
+    report = make_files(job, photo, predictor)
+    if kept:
+        kept.add(job, input_sha256, report)
     return report
 
 

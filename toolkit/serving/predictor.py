@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from toolkit.backends import artifact_sha256, find_backend
+from toolkit.backends.base import Closing
+from toolkit.errors import ToolkitError
 from toolkit.host import available_cores, limit_opencv
 from toolkit.hub.model import Model, resolve_model
 from toolkit.hub.opening import ensure_artifact
@@ -41,7 +42,7 @@ class PortraitSettings:
     strip: bool = False
 
 
-class Predictor:
+class Predictor(Closing):
     r"""A model on a backend, in a style; a context manager.
 
     Its methods may be called from several threads at once.
@@ -128,8 +129,13 @@ class Predictor:
         opened = find_backend(backend).open(
             artifact, threads=threads or available_cores(), provider=provider
         )
+        try:
+            made = cls(opened, settings, artifact_sha256=artifact_sha256(artifact))
+        except ToolkitError:
+            opened.close()
+            raise
         limit_opencv(opened.threads)
-        return cls(opened, settings, artifact_sha256=artifact_sha256(artifact))
+        return made
 
     def decode_image(self, data: bytes, *, name: Path | str = "the image") -> Photo[Any]:
         """Decode a photo's file, with the bits a sample that the style takes.
@@ -200,14 +206,3 @@ class Predictor:
     def close(self) -> None:
         """Close the backend."""
         self.backend.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

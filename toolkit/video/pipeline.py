@@ -20,7 +20,7 @@ from toolkit.concurrency import Prefetcher, ordered_map
 from toolkit.errors import UsageError, VideoError
 from toolkit.host import available_cores
 from toolkit.portrait.alpha import AlphaPlane
-from toolkit.portrait.pipeline import PERSON, Segmenter
+from toolkit.portrait.pipeline import Segmenter
 from toolkit.portrait.styles import NATURAL, Natural
 from toolkit.video.frames import Guide, alpha_of, guide_in, portrait_of, probability_in
 from toolkit.video.mask_propagation import Seen, Unseen, propagate_masks
@@ -93,7 +93,7 @@ def make_video(
     target: Path,
     backend: Segmenter,
     *,
-    subject: int = PERSON,
+    subject: str | int = "person",
     style: Natural = NATURAL,
     every: int = 1,
     gain: float = GAIN,
@@ -115,7 +115,7 @@ def make_video(
         The target's suffix decides the format.
     backend : Segmenter
         A loaded network; best on one thread, as several frames are in work at once.
-    subject : int
+    subject : str or int
         The label that stays sharp.
     style : Natural
     every : int
@@ -152,6 +152,7 @@ def make_video(
     workers = workers or available_cores()
     stop = stop or threading.Event()
     began = time.perf_counter()
+    label = backend.network.require_label(subject)
     with ExitStack() as stack:
         reader = stack.enter_context(VideoReader(source, stop, threads=workers))
         if target.exists() and target.samefile(source):
@@ -165,7 +166,7 @@ def make_video(
                 threads=max(1, workers // 2),  # each more costs a tenth of its time
             )
         )
-        chain = _Chain(backend, subject, style, every, TemporalSmoother(gain))
+        chain = _Chain(backend, label, style, every, TemporalSmoother(gain))
         pool = stack.enter_context(ThreadPoolExecutor(workers))
         frames = stack.enter_context(Prefetcher(reader.frames(), workers))
         done = stack.enter_context(Prefetcher(chain.run(frames, pool, workers), workers))

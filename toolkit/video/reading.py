@@ -139,7 +139,7 @@ class VideoReader:
         try:
             self._container: av.container.InputContainer = library.open(str(path))
         except PermissionError as error:
-            raise VideoError(path, "must not be read", "check its permissions") from error
+            raise VideoError(path, "permission denied", "check the file's permissions") from error
         except library.FFmpegError as error:
             raise VideoError(
                 path, f"is not a video, or is cut off or broken ({error.strerror})"
